@@ -1,0 +1,226 @@
+"""The value types of the HTTP contract: what the service answers and the client returns, one definition for both.
+
+Times are aware datetimes (UTC), digests and roots lower-case hexadecimal, distances bits.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from remarque.preferences import Category, Claim, Preference
+
+
+class Status(StrEnum):
+    """Where a declaration stands."""
+
+    ACTIVE = "active"
+    WITHDRAWN = "withdrawn"
+    DISPUTED = "disputed"
+    QUARANTINED = "quarantined"
+    EXPIRED = "expired"
+
+
+class Depth(StrEnum):
+    """How hard a check looks: whole frames, or regions too."""
+
+    FRAME = "frame"
+    DEEP = "deep"
+
+
+class Verdict(StrEnum):
+    """What a verification found, in one word."""
+
+    TRUSTED_LABEL = "trusted_label"
+    UNTRUSTED_LABEL = "untrusted_label"
+    INVALID_LABEL = "invalid_label"
+    UNSIGNED_METADATA = "unsigned_metadata"
+    RECOVERED = "recovered"
+    CONFLICT = "conflict"
+    NOTHING_FOUND = "nothing_found"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """A new key. It is shown this once; only its hash is stored."""
+
+    id: str
+    api_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One statement, or one failure, that led to an answer.
+
+    ``source`` says who made it: ``registry``, or the name of a signal; ``preference`` what it says, if it says anything.
+    """
+
+    code: str
+    source: str
+    detail: str
+    preference: Preference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """A perceptual fingerprint with its algorithm; ``value`` is hexadecimal, ``quality`` 0-100 where the algorithm has one."""
+
+    alg: str
+    value: str
+    quality: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPosition:
+    """Where an entry stands in the log, and the state of the log that was signed with it."""
+
+    index: int
+    tree_size: int
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What one party says about one work.
+
+    ``fingerprints`` is null for everybody but the declaring party and the operator. ``title``, ``creator``, ``url`` …
+    are claims of the party.
+    """
+
+    id: str
+    status: Status
+    preferences: dict[Category, Preference]
+    coverage: list[str]
+    claim: Claim
+    declared_at: datetime
+    log: LogPosition
+    receipt_url: str
+    page_url: str
+    title: str | None = None
+    creator: str | None = None
+    url: str | None = None
+    policy_url: str | None = None
+    contact: str | None = None
+    constraint: str | None = None
+    valid_until: datetime | None = None
+    fingerprints: list[Fingerprint] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclarationList:
+    """One page of a party's own declarations, newest first. ``next_cursor`` is null on the last page."""
+
+    declarations: list[Declaration]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transform:
+    """What was done to the declared picture to get the one that was asked about, as far as known."""
+
+    orientation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A declaration whose fingerprint lies within the algorithm's radius of the one asked about."""
+
+    declaration: str
+    alg: str
+    distance: int
+    claim: Claim
+    preferences: dict[Category, Preference]
+    transform: Transform | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """The answer for one picture."""
+
+    name: str
+    preference: Preference
+    reasons: list[Reason]
+    matches: list[Match] = field(default_factory=list)
+    signals: list[Reason] = field(default_factory=list)
+    fingerprints: list[Fingerprint] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The answer to a check of pictures, for the state of the registry that it names."""
+
+    tree_size: int
+    root: str
+    purpose: Category
+    depth: Depth
+    results: list[CheckResult]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One hash of a batch that something is declared about; ``i`` is its place in the batch, from 0."""
+
+    i: int
+    preference: Preference
+    matches: list[Match]
+    reasons: list[Reason]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashCheck:
+    """The sparse answer to a check of hashes: whatever is not among ``hits`` is ``unknown``, nothing is declared about it."""
+
+    tree_size: int
+    root: str
+    purpose: Category
+    count: int
+    hits: list[Hit]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """What one layer of a file says: ``c2pa``, ``xmp``, ``exif``, ``chunks``, ``cn``, ``fingerprint`` or ``watermark``."""
+
+    layer: str
+    state: str
+    says: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryFinding:
+    """What the registry knows of these exact bytes."""
+
+    tree_size: int
+    root: str
+    label: str | None = None
+    page_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """The reading of a file's labels. ``ai_generated`` is null where nothing is known: never a probability."""
+
+    verdict: Verdict
+    ai_generated: bool | None
+    summary: str
+    layers: list[Layer]
+    registry: RegistryFinding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRecord:
+    """The public record of a label. No prompt and no personal data is in it."""
+
+    id: str
+    created_at: datetime
+    system: str
+    digital_source_type: str
+    preferences: dict[Category, Preference]
+    format: str
+    layers: list[str]
+    sha256: str
+    log: LogPosition
+    page_url: str
+    system_version: str | None = None
+    provider: str | None = None
