@@ -63,11 +63,15 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """A perceptual fingerprint with its algorithm; ``value`` is hexadecimal, ``quality`` 0-100 where the algorithm has one."""
+    """A perceptual fingerprint with its algorithm; ``value`` is hexadecimal, ``quality`` 0-100 where the algorithm has one.
+
+    ``orientation`` names the mirroring or quarter turn whose picture this is the fingerprint of, where it is known.
+    """
 
     alg: str
     value: str
     quality: int | None = None
+    orientation: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

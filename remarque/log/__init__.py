@@ -1,0 +1,1 @@
+"""The registry's append-only log: entries, commitments and the Merkle tree over them."""

@@ -1,0 +1,120 @@
+"""Entries of the log, and the salted commitments in them.
+
+An entry is canonical JSON (RFC 8785) of ASCII strings and integers; exactly these bytes are stored and hashed. It
+holds no text, no fingerprint and no name: those stand in two payloads, the *opening* (fingerprints, preferences)
+and the *identity* (who), each bound by a commitment with a salt of its own. Erasing a salt and its payload leaves
+the log valid and says nothing about what they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import rfc8785
+
+from remarque.errors import LogError
+
+VERSION = 1
+SALT_SIZE = 32
+#: An entry is a leaf of the log for ever: it stays small.
+MAX_ENTRY_SIZE = 1024
+
+OPENING_TAG = b"remarque/opening/v1\0"
+IDENTITY_TAG = b"remarque/identity/v1\0"
+
+_COMMITMENT = re.compile(r"[0-9a-f]{64}\Z")
+
+#: Which fields each type of entry has beside ``type``, ``t`` (Unix seconds) and ``v``. ``open`` and ``who`` are
+#: commitments, ``ref`` is the index of the entry that this one is about.
+FIELDS: Mapping[str, frozenset[str]] = {
+    "declare": frozenset({"open", "who"}),
+    "change": frozenset({"open", "ref", "who"}),
+    "withdraw": frozenset({"ref", "who"}),
+    "label": frozenset({"open", "who"}),
+}
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the RFC 8785 form. Raises LogError on what JSON or RFC 8785 cannot hold."""
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError as error:
+        raise LogError(f"not canonical JSON: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A payload (canonical JSON), its salt, and the commitment to both that an entry carries (64 hex digits)."""
+
+    salt: bytes
+    payload: bytes
+    commitment: str
+
+
+def commitment(tag: bytes, salt: bytes, payload: bytes) -> str:
+    """Return ``SHA-256(tag || salt || payload)`` as 64 hex digits. Raises LogError on a salt that is not 32 bytes."""
+    if len(salt) != SALT_SIZE:
+        raise LogError(f"a salt has {SALT_SIZE} bytes, this one {len(salt)}")
+    return hashlib.sha256(tag + salt + payload).hexdigest()
+
+
+def seal(tag: bytes, payload: Mapping[str, Any]) -> Sealed:
+    """Commit to a payload with a fresh salt."""
+    salt, encoded = secrets.token_bytes(SALT_SIZE), canonical_json(payload)
+    return Sealed(salt, encoded, commitment(tag, salt, encoded))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One leaf of the log: its type, its time (Unix seconds, the registry's claim) and the fields of that type."""
+
+    type: str
+    t: int
+    fields: Mapping[str, str | int]
+
+    def encode(self) -> bytes:
+        """Return the bytes that are stored and hashed. Raises LogError on a field that the type does not have."""
+        _check_fields(self.type, self.fields)
+        if type(self.t) is not int or self.t < 0:
+            raise LogError("the time of an entry is a whole number of seconds, not negative")
+        encoded = canonical_json({"type": self.type, "t": self.t, "v": VERSION, **self.fields})
+        if len(encoded) > MAX_ENTRY_SIZE:
+            raise LogError(f"an entry has at most {MAX_ENTRY_SIZE} bytes, this one {len(encoded)}")
+        return encoded
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> Entry:
+        """Inverse of ``encode``. Raises LogError on any byte that ``encode`` would not have written."""
+        if len(encoded) > MAX_ENTRY_SIZE:
+            raise LogError(f"an entry has at most {MAX_ENTRY_SIZE} bytes, this one {len(encoded)}")
+        try:
+            value = json.loads(encoded)
+        except (ValueError, RecursionError) as error:
+            raise LogError(f"an entry is not JSON: {error}") from error
+        if not isinstance(value, dict) or not {"type", "t", "v"} <= value.keys():
+            raise LogError("an entry is an object with type, t and v")
+        if value.pop("v") != VERSION:
+            raise LogError("an entry of an unknown version")
+        entry = cls(type=value.pop("type"), t=value.pop("t"), fields=value)
+        if entry.encode() != encoded:
+            raise LogError("an entry is not in canonical form")
+        return entry
+
+
+def _check_fields(entry_type: object, fields: Mapping[str, str | int]) -> None:
+    if not isinstance(entry_type, str) or entry_type not in FIELDS:
+        raise LogError(f"an entry of an unknown type: {entry_type!r}")
+    if fields.keys() != FIELDS[entry_type]:
+        raise LogError(f"an entry of type {entry_type} has the fields {', '.join(sorted(FIELDS[entry_type]))}")
+    for name, value in fields.items():
+        if name == "ref":
+            if type(value) is not int or value < 0:
+                raise LogError("ref is the index of an earlier entry")
+        elif not isinstance(value, str) or not _COMMITMENT.match(value):
+            raise LogError(f"{name} is a commitment of 64 hexadecimal digits")

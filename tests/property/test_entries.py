@@ -1,0 +1,71 @@
+"""Entries and commitments: writing and reading are inverse, and nothing else is read."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remarque.errors import LogError
+from remarque.log.entries import FIELDS, IDENTITY_TAG, MAX_ENTRY_SIZE, OPENING_TAG, Entry, commitment, seal
+
+digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> Entry:
+    entry_type = draw(st.sampled_from(sorted(FIELDS)))
+    fields = {
+        name: draw(st.integers(0, 2**53 - 1)) if name == "ref" else draw(digests) for name in FIELDS[entry_type]
+    }
+    return Entry(entry_type, draw(st.integers(0, 2**40)), fields)
+
+
+@given(entries())
+def test_decode_is_the_inverse_of_encode(entry: Entry):
+    encoded = entry.encode()
+    assert len(encoded) <= MAX_ENTRY_SIZE
+    assert encoded.isascii()
+    assert Entry.decode(encoded) == entry
+
+
+@given(entries(), st.data())
+def test_any_other_spelling_is_refused(entry: Entry, data: st.DataObject):
+    encoded = entry.encode()
+    value = json.loads(encoded)
+    spelling = data.draw(
+        st.sampled_from(
+            [
+                json.dumps(value).encode(),  # with spaces
+                encoded + b"\n",
+                b" " + encoded,
+                encoded[:-1],
+                json.dumps({**value, "note": "x"}, separators=(",", ":"), sort_keys=True).encode(),
+                json.dumps({**value, "v": 2}, separators=(",", ":"), sort_keys=True).encode(),
+                json.dumps({**value, "t": -1}, separators=(",", ":"), sort_keys=True).encode(),
+                json.dumps({**value, "t": True}, separators=(",", ":"), sort_keys=True).encode(),
+                json.dumps({**value, "type": "gift"}, separators=(",", ":"), sort_keys=True).encode(),
+                json.dumps({**value, "type": ["declare"]}, separators=(",", ":"), sort_keys=True).encode(),
+                json.dumps([value], separators=(",", ":"), sort_keys=True).encode(),
+                encoded.replace(b'"t":', b'"t":1,"t":'),
+                encoded.upper(),
+                b"\xff",
+            ]
+        )
+    )
+    with pytest.raises(LogError):
+        Entry.decode(spelling)
+
+
+@given(st.dictionaries(st.text(max_size=8), st.one_of(st.text(max_size=8), st.integers(-(2**53) + 1, 2**53 - 1))))
+def test_a_commitment_opens_with_its_salt_alone(payload: dict[str, str | int]):
+    first, second = seal(OPENING_TAG, payload), seal(OPENING_TAG, payload)
+    assert commitment(OPENING_TAG, first.salt, first.payload) == first.commitment
+    assert first.commitment != second.commitment
+    assert commitment(IDENTITY_TAG, first.salt, first.payload) != first.commitment
+    assert json.loads(first.payload) == payload
+
+
+def test_a_short_salt_is_refused():
+    with pytest.raises(LogError):
+        commitment(OPENING_TAG, b"salt", b"{}")
