@@ -1,0 +1,42 @@
+"""Where each file format keeps XMP and EXIF, edited at byte level.
+
+Every carrier has three functions. ``read_xmp(data)`` and ``read_exif(data)`` return the packet (XML bytes) and the EXIF
+block (a TIFF structure that begins with its byte order mark) or None. ``write_xmp(data, packet)`` returns the file with
+that packet in place of the one it had, if any; coded pixels, ICC profile, EXIF and every other part keep their bytes.
+All raise Undecodable on a container that is not well formed. Only the container is walked: no pixel is decoded.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from remarque.labels.carriers import avif, jpeg, png, tiff, webp
+
+
+class Carrier(Protocol):
+    """What each module of this package offers."""
+
+    def read_xmp(self, data: bytes) -> bytes | None: ...
+
+    def read_exif(self, data: bytes) -> bytes | None: ...
+
+    def write_xmp(self, data: bytes, packet: bytes) -> bytes: ...
+
+
+#: The formats that can be labelled.
+WRITABLE: Mapping[str, Carrier] = {
+    "image/jpeg": jpeg,
+    "image/png": png,
+    "image/webp": webp,
+    "image/avif": avif,
+    "image/tiff": tiff,
+}
+
+#: The formats whose metadata is read: HEIC and AVIF are the same container.
+READABLE: Mapping[str, Carrier] = {**WRITABLE, "image/heic": avif, "image/heif": avif}
+
+
+def scan_for_packet(data: bytes) -> bytes | None:
+    """Find an XMP packet in a format without a carrier here, by its outer element (XMP specification 3)."""
+    start = data.find(b"<x:xmpmeta")
+    end = data.find(b"</x:xmpmeta>", start)
+    return None if start < 0 or end < 0 else data[start : end + len(b"</x:xmpmeta>")]

@@ -1,0 +1,72 @@
+"""c2pa-rs contexts: the settings that signing and reading always have, built once a process and kept.
+
+Nothing is fetched (no remote manifest, no OCSP), no thumbnail is made. A context built before a fork is dead in the
+child, so the process id is part of the key.
+"""
+
+import os
+from functools import lru_cache
+from typing import Any
+
+from remarque.errors import MissingExtra, NotReady, SigningUnavailable
+from remarque.labels.signer import SigningKey
+
+try:
+    import c2pa
+except ModuleNotFoundError as error:  # pragma: no cover - an installation without the extra
+    raise MissingExtra("label", "signing and reading C2PA labels") from error
+
+#: Key usages of signers and time-stamp authorities, as C2PA's valid_eku_oids.cfg lists them. Without them a certificate
+#: of the official list that carries claimSigning alone reads as invalid.
+TRUST_CONFIG = "\n".join(
+    (
+        "1.3.6.1.4.1.62558.2.1",  # claimSigning
+        "1.3.6.1.5.5.7.3.4",  # emailProtection
+        "1.3.6.1.5.5.7.3.36",  # documentSigning
+        "1.3.6.1.5.5.7.3.8",  # timeStamping
+        "1.3.6.1.5.5.7.3.9",  # OCSPSigning
+    )
+)
+_KEPT = 8
+
+
+def settings(trust_anchors: bytes = b"", development_root: bytes = b"") -> dict[str, Any]:
+    """Settings of a context. The development root is a *user* anchor, so that a reading tells which one was used."""
+    trust = {"trust_config": TRUST_CONFIG}
+    for name, pem in (("trust_anchors", trust_anchors), ("user_anchors", development_root)):
+        if pem.strip():
+            trust[name] = pem.decode("ascii", "replace")
+    return {
+        "version": 1,
+        "trust": trust,
+        "verify": {"verify_after_sign": False, "remote_manifest_fetch": False, "ocsp_fetch": False},
+        "core": {"allowed_network_hosts": []},
+        "builder": {"thumbnail": {"enabled": False}},
+    }
+
+
+def reading_context(trust_anchors: bytes, development_root: bytes) -> Any:
+    """The context that reads with these anchors (PEM). Raises NotReady if they are no certificates."""
+    return _reading(os.getpid(), trust_anchors, development_root)
+
+
+def signing_context(key: SigningKey, trust_anchors: bytes) -> Any:
+    """The context that signs with this key; the anchors judge a parent. Raises SigningUnavailable."""
+    return _signing(os.getpid(), key, trust_anchors)
+
+
+@lru_cache(maxsize=_KEPT)
+def _reading(_process: int, trust_anchors: bytes, development_root: bytes) -> Any:
+    try:
+        return c2pa.Context.from_dict(settings(trust_anchors, development_root))
+    except c2pa.C2paError as error:
+        raise NotReady("the trust list is not PEM text with certificates in it") from error
+
+
+@lru_cache(maxsize=_KEPT)
+def _signing(_process: int, key: SigningKey, trust_anchors: bytes) -> Any:
+    try:
+        info = c2pa.C2paSignerInfo(key.algorithm.encode(), key.chain_pem, key.key_pem, None)
+        return c2pa.Context.from_dict(settings(trust_anchors), signer=c2pa.Signer.from_info(info))
+    except c2pa.C2paError as error:
+        raise SigningUnavailable("the signing key or its certificates are not accepted by the C2PA library") from error

@@ -1,0 +1,246 @@
+"""The certificate and key that sign labels: loading them with checks, and making a development pair.
+
+A chain is PEM text with the leaf first. The leaf profile is the one that c2pa-rs accepts and the C2PA specification
+asks for (2.4, "C2PA signing certificate"): EC P-256, BasicConstraints CA=false, KeyUsage digitalSignature, SKI, AKI,
+EKU claimSigning. emailProtection stands beside claimSigning because older readers still look for it.
+"""
+
+import itertools
+import os
+import tempfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from remarque.errors import SigningUnavailable
+
+#: c2pa-kp-claimSigning, and the older usages that C2PA's valid_eku_oids.cfg lists; each must stand in trust_config.
+CLAIM_SIGNING = x509.ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
+USABLE_EKUS = (
+    CLAIM_SIGNING,
+    ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"),  # documentSigning, RFC 9336
+)
+
+#: Names of the development pair; a summary that names this root must not be mistaken for a public trust list.
+DEVELOPMENT_ROOT_NAME = "Remarque DEVELOPMENT root - trusted by this server only"
+DEVELOPMENT_LEAF_NAME = "Remarque DEVELOPMENT label signer"
+
+#: Long enough that a development machine is not surprised; C2PA manifests without time-stamp end with the certificate.
+_DEVELOPMENT_YEARS = 10
+#: Clocks of two machines may differ; a certificate that is valid only from this second fails on the slower one.
+_CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A certificate chain (PEM, leaf first), its private key (PEM) and the C2PA name of the algorithm.
+
+    ``development`` says that the chain ends in this server's own root, which nobody else trusts.
+    """
+
+    chain_pem: bytes
+    key_pem: bytes = field(repr=False)
+    algorithm: str = "es256"
+    development: bool = False
+
+
+def load_signing_key(chain: Path, key: Path, *, now: datetime | None = None) -> SigningKey:
+    """Read and check a signing key. Raises SigningUnavailable with what to change; never shows key material."""
+    return check_signing_key(_read(chain), _read(key), now=now)
+
+
+def check_signing_key(chain_pem: bytes, key_pem: bytes, *, now: datetime | None = None) -> SigningKey:
+    """Return the pair if it can sign labels at ``now`` (UTC). Raises SigningUnavailable with what to change."""
+    moment = now or datetime.now(UTC)
+    try:
+        certificates = x509.load_pem_x509_certificates(chain_pem)
+    except ValueError as error:
+        raise SigningUnavailable("the certificate chain is not PEM text with certificates in it") from error
+    try:
+        key = serialization.load_pem_private_key(key_pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise SigningUnavailable("the signing key is not an unencrypted PEM private key") from error
+    leaf = certificates[0]
+    _check_leaf_is_ours(certificates, key)
+    _check_order(certificates)
+    for certificate in certificates:
+        _check_period(certificate, moment)
+    _check_usage(leaf)
+    return SigningKey(
+        chain_pem=chain_pem,
+        key_pem=key_pem,
+        algorithm=_algorithm(key),
+        development=leaf.issuer.rfc4514_string() == _name(DEVELOPMENT_ROOT_NAME).rfc4514_string(),
+    )
+
+
+def make_development_pki(directory: Path, *, now: datetime | None = None) -> None:
+    """Write ``root.pem``, ``chain.pem`` (leaf, root) and ``key.pem`` (mode 0600) into ``directory``.
+
+    Does nothing where all three exist already. Raises SigningUnavailable where only some do: nothing is overwritten.
+    The root's key is used once and never written.
+    """
+    paths = [directory / name for name in ("root.pem", "chain.pem", "key.pem")]
+    present = [path.name for path in paths if path.exists()]
+    if len(present) == len(paths):
+        return
+    if present:
+        raise SigningUnavailable(f"{directory} holds {', '.join(present)} but not the rest of a development key")
+    directory.mkdir(parents=True, exist_ok=True)
+    begin = (now or datetime.now(UTC)) - _CLOCK_SKEW
+    root_key, leaf_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root = _root_certificate(root_key, begin)
+    leaf = _leaf_certificate(leaf_key, root_key, root, begin)
+    root_pem = root.public_bytes(serialization.Encoding.PEM)
+    leaf_pem = leaf.public_bytes(serialization.Encoding.PEM)
+    key_pem = leaf_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    for path, content, mode in zip(paths, (root_pem, leaf_pem + root_pem, key_pem), (0o644, 0o644, 0o600), strict=True):
+        _write_new(path, content, mode)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SigningUnavailable(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _check_leaf_is_ours(certificates: list[x509.Certificate], key: PrivateKeyTypes) -> None:
+    owners = [index for index, one in enumerate(certificates) if one.public_key() == key.public_key()]
+    if not owners:
+        raise SigningUnavailable("the signing key does not belong to the first certificate of the chain")
+    if owners[0] != 0:
+        raise SigningUnavailable("the certificate chain is in the wrong order: the signer's certificate comes first")
+
+
+def _check_order(certificates: list[x509.Certificate]) -> None:
+    for below, above in itertools.pairwise(certificates):
+        try:
+            below.verify_directly_issued_by(above)
+        except Exception as error:  # verify_directly_issued_by raises ValueError, TypeError and InvalidSignature
+            raise SigningUnavailable(
+                "the certificate chain is in the wrong order: each certificate must be issued by the next"
+            ) from error
+
+
+def _check_period(certificate: x509.Certificate, moment: datetime) -> None:
+    name = certificate.subject.rfc4514_string()
+    if moment < certificate.not_valid_before_utc:
+        raise SigningUnavailable(f"{name} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}")
+    if moment > certificate.not_valid_after_utc:
+        raise SigningUnavailable(f"{name} expired on {certificate.not_valid_after_utc:%Y-%m-%d}")
+
+
+def _check_usage(leaf: x509.Certificate) -> None:
+    try:
+        usages = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        signs = leaf.extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
+    except (x509.ExtensionNotFound, ValueError) as error:
+        raise SigningUnavailable("the certificate lacks KeyUsage or ExtendedKeyUsage, which C2PA asks for") from error
+    if not signs or not any(usage in usages for usage in USABLE_EKUS):
+        raise SigningUnavailable("the certificate may not sign C2PA claims: it needs digitalSignature and claimSigning")
+
+
+def _algorithm(key: PrivateKeyTypes) -> str:
+    """The C2PA name of what this key signs with (COSE algorithms of C2PA 2.4, "Digital signatures")."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        name = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}.get(key.curve.name)
+        if name:
+            return name
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return "ed25519"
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= 2048:
+        return "ps256"
+    raise SigningUnavailable("the signing key must be EC P-256, P-384 or P-521, Ed25519, or RSA of 2048 bits or more")
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Remarque (development)"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+
+
+def _draft(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + timedelta(days=365 * _DEVELOPMENT_YEARS))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _root_certificate(key: ec.EllipticCurvePrivateKey, begin: datetime) -> x509.Certificate:
+    name = _name(DEVELOPMENT_ROOT_NAME)
+    return (
+        _draft(name, name, key.public_key(), begin)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(signs=False), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _leaf_certificate(
+    key: ec.EllipticCurvePrivateKey, root_key: ec.EllipticCurvePrivateKey, root: x509.Certificate, begin: datetime
+) -> x509.Certificate:
+    return (
+        _draft(_name(DEVELOPMENT_LEAF_NAME), root.subject, key.public_key(), begin)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([CLAIM_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+                root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+            ),
+            critical=False,
+        )
+        .sign(root_key, hashes.SHA256())
+    )
+
+
+def _key_usage(*, signs: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=not signs,
+        crl_sign=not signs,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _write_new(path: Path, content: bytes, mode: int) -> None:
+    """Create ``path`` whole or not at all: a private temporary file, then a link, which fails if the name is taken."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise SigningUnavailable(f"{path} exists already and is not overwritten") from error
+    finally:
+        os.unlink(temporary)
