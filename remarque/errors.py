@@ -3,6 +3,7 @@
     RemarqueError
     ├── InvalidInput                 what was sent cannot be used as it is
     │   ├── InvalidRequest             the form of the request is wrong
+    │   ├── UnsupportedEncoding        a content type that is not read there
     │   ├── InvalidPreference          an unknown category or value
     │   ├── InvalidFingerprint         wrong algorithm, length or digits
     │   ├── InvalidLabelRequest        a claim that a label may not carry
@@ -51,6 +52,10 @@ class InvalidInput(RemarqueError):
 
 class InvalidRequest(InvalidInput):
     """The form of the request is wrong."""
+
+
+class UnsupportedEncoding(InvalidInput):
+    """The content type of the request is none that is read there."""
 
 
 class InvalidPreference(InvalidInput):

@@ -21,7 +21,7 @@ def judge(
         return Preference.UNKNOWN, [
             Reason(code="no_statement", source=REGISTRY, detail="Nothing is declared about this picture.")
         ]
-    counts = [counted(_said(match, purpose), match.claim, honoured) for match in matches]
+    counts = [_counts(match, purpose, honoured) for match in matches]
     reasons = [_reason(match, purpose, counts[i]) for i, match in enumerate(matches)]
     if all(match.alg == PHASH.name for match in matches):
         reasons.append(
@@ -38,6 +38,12 @@ def _said(match: Match, purpose: Category) -> Preference:
     return match.preferences.get(purpose, Preference.UNKNOWN)
 
 
+def _counts(match: Match, purpose: Category, honoured: Collection[Claim]) -> Preference:
+    # A 64-bit hash may name the wrong picture: it can restrict, it cannot permit.
+    nobody: Collection[Claim] = ()
+    return counted(_said(match, purpose), match.claim, nobody if match.alg == PHASH.name else honoured)
+
+
 def _reason(match: Match, purpose: Category, counts: Preference) -> Reason:
     said = _said(match, purpose)
     where = f"Declaration {match.declaration} (found by {match.alg} at distance {match.distance})"
@@ -48,6 +54,7 @@ def _reason(match: Match, purpose: Category, counts: Preference) -> Reason:
             code="permission_not_verified",
             source=REGISTRY,
             preference=said,
-            detail=f"{where} says {said} for {purpose}, on nobody's word but its own; it does not count as a permission.",
+            detail=f"{where} says {said} for {purpose}; as nothing but its own word stands behind that, "
+            "or the match is too weak, it does not count as a permission.",
         )
     return Reason(code="declared", source=REGISTRY, preference=said, detail=f"{where} says {said} for {purpose}.")

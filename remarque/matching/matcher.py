@@ -36,7 +36,7 @@ class Algorithm:
 #: nearest pair of 499,500 pairs of different photographs lay at 86.
 PDQ = Algorithm("pdq", 32, 31)
 #: ImageHash's 64-bit pHash comes from datasets that carry that column. Within 6 bits no pair of 499,500 fell; within
-#: 10 one did, so it is never the only ground for a permission and its answers say that they rest on it.
+#: 10 one did: it may restrict and never permits, and answers that rest on it say so.
 PHASH = Algorithm("phash", 8, 6)
 
 ALGORITHMS: Mapping[str, Algorithm] = {algorithm.name: algorithm for algorithm in (PDQ, PHASH)}

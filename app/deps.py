@@ -1,0 +1,94 @@
+"""What handlers ask for, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from sqlmodel import Session
+
+from app.access import Caller, Scope, identify, require
+from app.db import Database
+from app.index import Index
+from app.labelling import Labeller
+from app.limiting import Limiter
+from app.logbook import Logbook
+from app.reading import Reader
+from app.settings import Settings
+from app.verifying import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a service holds while it runs."""
+
+    settings: Settings
+    database: Database
+    index: Index
+    logbook: Logbook
+    reader: Reader
+    labeller: Labeller
+    verifier: Verifier
+    limiter: Limiter
+
+
+def resources(request: Request) -> Resources:
+    """The running service's resources."""
+    return cast(Resources, request.app.state.resources)
+
+
+ResourcesDep = Annotated[Resources, Depends(resources)]
+
+
+def _logbook(held: ResourcesDep) -> Logbook:
+    return held.logbook
+
+
+def _index(held: ResourcesDep) -> Index:
+    return held.index
+
+
+def _reading(held: ResourcesDep) -> Iterator[Session]:
+    with held.database.reading() as session:
+        yield session
+
+
+def _writing(held: ResourcesDep) -> Iterator[Session]:
+    with held.database.writing() as session:
+        yield session
+
+
+def _caller(request: Request, held: ResourcesDep) -> Caller | None:
+    authorization = request.headers.get("authorization")
+    if authorization is None:
+        return None
+    with held.database.reading() as session:
+        return identify(session, authorization)
+
+
+def _base_url(request: Request, held: ResourcesDep) -> str:
+    return (held.settings.public_url or str(request.base_url)).rstrip("/")
+
+
+LogbookDep = Annotated[Logbook, Depends(_logbook)]
+IndexDep = Annotated[Index, Depends(_index)]
+ReadSession = Annotated[Session, Depends(_reading)]
+WriteSession = Annotated[Session, Depends(_writing)]
+MaybeCaller = Annotated[Caller | None, Depends(_caller)]
+BaseUrl = Annotated[str, Depends(_base_url)]
+
+
+def having(scope: Scope) -> Any:
+    """A dependency: the caller, whose key has ``scope``."""
+
+    def caller_with_scope(caller: MaybeCaller) -> Caller:
+        return require(caller, scope)
+
+    return Depends(caller_with_scope)
+
+
+Declarer = Annotated[Caller, having(Scope.DECLARE)]
+LabelMaker = Annotated[Caller, having(Scope.LABEL)]
+Operator = Annotated[Caller, having(Scope.OPERATE)]

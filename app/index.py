@@ -1,0 +1,114 @@
+"""The index that answers checks: a view of a prefix of the log, which follows the log.
+
+Each worker keeps its own. A thread looks for new entries a few times a second; the worker that committed one looks
+at once. Checks ask the matcher alone and run no SQL.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from app.db import Database
+from app.tables import LogEntry, Opening, TreeHead
+from remarque.answers import Fingerprint
+from remarque.errors import LogError, NotReady
+from remarque.log.entries import Entry
+from remarque.log.merkle import EMPTY_ROOT
+from remarque.matching.matcher import Matcher, View
+from remarque.preferences import Claim, parse_preferences
+
+#: A committed declaration must be seen by every worker within a second.
+FOLLOW_SECONDS = 0.25
+#: An index that could not look at the log for this long no longer answers: what it does not know may be a restriction.
+STALE_SECONDS = 5.0
+#: Entries that are read at once, which bounds the memory of a start.
+BATCH = 5000
+
+log = logging.getLogger(__name__)
+
+
+class Index:
+    """The matcher and the thread that feeds it."""
+
+    def __init__(self, database: Database) -> None:
+        self.matcher = Matcher()
+        self._database = database
+        self._lock = threading.Lock()
+        self._looked_at: float | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="index", daemon=True)
+
+    def start(self) -> None:
+        """Read the whole log once, then follow it."""
+        self.catch_up()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def view(self) -> View:
+        """The state that answers are given for. Raises NotReady while it is not known to be the newest."""
+        if self._looked_at is None or time.monotonic() - self._looked_at > STALE_SECONDS:
+            raise NotReady("The index cannot see the log at the moment; an answer might miss a restriction.")
+        return self.matcher.view
+
+    def catch_up(self) -> None:
+        """Apply every entry that is committed. Afterwards ``view`` holds all that was committed before the call."""
+        with self._lock:
+            looked_at = time.monotonic()
+            with self._database.reading() as session:
+                head = session.exec(select(TreeHead).order_by(col(TreeHead.size).desc()).limit(1)).first()
+                size, root = (head.size, head.root) if head else (0, EMPTY_ROOT)
+                done = self.matcher.view.tree_size
+                if size < done:
+                    raise LogError(f"the log has shrunk from {done} to {size} entries")
+                if size > done:
+                    for start in range(done, size, BATCH):
+                        self._apply(session, start, min(start + BATCH, size))
+                    self.matcher.advance(size, root.hex())
+            self._looked_at = looked_at
+
+    def _apply(self, session: Session, start: int, stop: int) -> None:
+        rows = session.exec(
+            select(LogEntry.idx, LogEntry.body, Opening.payload)
+            .join(Opening, col(Opening.idx) == col(LogEntry.idx), isouter=True)
+            .where(LogEntry.idx >= start, LogEntry.idx < stop)
+            .order_by(col(LogEntry.idx))
+        ).all()
+        if [row[0] for row in rows] != list(range(start, stop)):
+            raise LogError(f"the log has a gap between entries {start} and {stop}")
+        for index, body, payload in rows:
+            self._apply_entry(index, Entry.decode(body), None if payload is None else json.loads(payload))
+
+    def _apply_entry(self, index: int, entry: Entry, opening: dict[str, Any] | None) -> None:
+        if entry.type == "declare" and opening is not None:
+            self.matcher.declare(
+                index,
+                id=opening["id"],
+                claim=Claim(opening["claim"]),
+                preferences=parse_preferences(opening["preferences"]),
+                fingerprints=[Fingerprint(**item) for item in opening["fingerprints"]],
+                valid_until=opening.get("valid_until"),
+            )
+        elif entry.type == "change" and opening is not None:
+            self.matcher.change(index, ref=int(entry.fields["ref"]), preferences=parse_preferences(opening["preferences"]))
+        elif entry.type == "withdraw":
+            self.matcher.withdraw(index, ref=int(entry.fields["ref"]))
+
+    def _follow(self) -> None:
+        while not self._stop.wait(FOLLOW_SECONDS):
+            try:
+                self.catch_up()
+            except Exception:
+                # Said once a turn and not fatal: the view turns stale, checks answer 503 until the log is back.
+                log.exception("the index could not read the log")

@@ -1,0 +1,239 @@
+"""Declarations: made, read, changed, withdrawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
+
+from app.access import Caller, new_id
+from app.logbook import Logbook, Tail
+from app.schemas.requests import DeclarationCreate, FingerprintCreate
+from app.tables import DeclarationRow, Opening, TreeHead
+from remarque.answers import Declaration, DeclarationList, Fingerprint, LogPosition, Status
+from remarque.errors import (
+    AlreadyDeclared,
+    DeclarationEnded,
+    InvalidFingerprint,
+    InvalidRequest,
+    NotFound,
+    NotYours,
+    TooPlain,
+)
+from remarque.fingerprints import MIN_QUALITY
+from remarque.matching.matcher import PDQ, algorithm_named, parse_hash
+from remarque.preferences import DEFAULT_PREFERENCES, Category, Claim, Preference, parse_preferences
+
+PAGE_SIZE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is known of a picture that is declared: its fingerprints, the upright pdq first, and its SHA-256 if seen."""
+
+    fingerprints: Sequence[Fingerprint]
+    sha256: str | None = None
+
+
+def work_from_fingerprints(items: Sequence[FingerprintCreate]) -> Work:
+    """Check fingerprints that a party computed itself.
+
+    Raises InvalidFingerprint without a pdq, or where one is malformed, and TooPlain below the quality that counts.
+    """
+    fingerprints = []
+    for item in items:
+        parse_hash(algorithm_named(item.alg), item.value)
+        if item.quality is not None and item.quality < MIN_QUALITY and item.alg == PDQ.name:
+            raise TooPlain(f"Quality {item.quality} of a pdq is below {MIN_QUALITY}: too little detail to be recognised.")
+        fingerprints.append(Fingerprint(**item.model_dump()))
+    fingerprints.sort(key=lambda fingerprint: fingerprint.alg != PDQ.name)
+    if fingerprints[0].alg != PDQ.name:
+        raise InvalidFingerprint("A declaration needs a pdq; other fingerprints can only stand beside it.")
+    return Work(fingerprints)
+
+
+def declare(logbook: Logbook, caller: Caller, work: Work, request: DeclarationCreate) -> tuple[str, bool]:
+    """Declare a work. Returns the declaration's id and whether it is new.
+
+    The same party and the same work give the same declaration while it is active. Raises AlreadyDeclared where it
+    says something else.
+    """
+    preferences: dict[Category, Preference] = {**DEFAULT_PREFERENCES, **request.preferences}
+    pdq = bytes.fromhex(work.fingerprints[0].value)
+    digest = None if work.sha256 is None else bytes.fromhex(work.sha256)
+
+    def unit(session: Session, tail: Tail) -> tuple[str, bool]:
+        standing = _standing(session, caller.party, pdq, digest, tail.now)
+        if standing is not None:
+            if parse_preferences(standing.preferences) != preferences:
+                raise AlreadyDeclared(
+                    f"You declared this picture before, as {standing.id}, with other preferences: "
+                    f"change them at /v1/declarations/{standing.id}/preferences."
+                )
+            return standing.id, False
+        declaration_id = new_id("dec")
+        index = tail.append(
+            "declare",
+            opening=_present(
+                id=declaration_id,
+                claim=Claim.SELF,
+                preferences=preferences,
+                fingerprints=[_present(**_fields(fingerprint)) for fingerprint in work.fingerprints],
+                url=request.url,
+                policy_url=request.policy_url,
+                constraint=request.constraint,
+                valid_until=None if request.valid_until is None else int(request.valid_until.timestamp()),
+            ),
+            identity=_present(
+                party=caller.party, title=request.title, creator=request.creator, contact=request.contact
+            ),
+        )
+        session.add(
+            DeclarationRow(
+                id=declaration_id,
+                idx=index,
+                party_id=caller.party,
+                status=Status.ACTIVE,
+                claim=Claim.SELF,
+                preferences=preferences,
+                pdq=pdq,
+                digest=digest,
+                declared_at=tail.now,
+                **request.model_dump(exclude={"preferences", "fingerprints"}),
+            )
+        )
+        return declaration_id, True
+
+    return logbook.transact(unit)
+
+
+def change_preferences(
+    logbook: Logbook, caller: Caller, declaration_id: str, changes: Mapping[Category, Preference]
+) -> None:
+    """Let a declaration say something else from now on. Raises NotFound, NotYours, DeclarationEnded."""
+
+    def unit(session: Session, tail: Tail) -> None:
+        row = _own(session, caller, declaration_id)
+        if row.status == Status.WITHDRAWN:
+            raise DeclarationEnded(f"Declaration {declaration_id} was withdrawn; declare the picture again.")
+        preferences = {**row.preferences, **changes}
+        if preferences == row.preferences:
+            return
+        row.preferences = preferences
+        session.add(row)
+        tail.append("change", ref=row.idx, opening={"preferences": preferences}, identity={"party": caller.party})
+
+    logbook.transact(unit)
+
+
+def withdraw(logbook: Logbook, caller: Caller, declaration_id: str) -> None:
+    """End a declaration; a second time changes nothing. Raises NotFound, NotYours."""
+
+    def unit(session: Session, tail: Tail) -> None:
+        row = _own(session, caller, declaration_id)
+        if row.status == Status.WITHDRAWN:
+            return
+        row.status = Status.WITHDRAWN
+        session.add(row)
+        tail.append("withdraw", ref=row.idx, identity={"party": caller.party})
+
+    logbook.transact(unit)
+
+
+def read(session: Session, declaration_id: str, *, caller: Caller | None, base_url: str) -> Declaration:
+    """Return a declaration as ``caller`` may see it. Raises NotFound."""
+    row = session.get(DeclarationRow, declaration_id)
+    if row is None:
+        raise NotFound(f"There is no declaration {declaration_id[:80]!r}.")
+    return _describe(session, row, caller, base_url)
+
+
+def list_own(session: Session, caller: Caller, *, cursor: str | None, base_url: str) -> DeclarationList:
+    """Return one page of the caller's declarations, newest first. Raises InvalidRequest on a cursor not from here."""
+    query = select(DeclarationRow).where(DeclarationRow.party_id == caller.party)
+    if cursor is not None:
+        if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+            raise InvalidRequest("The cursor is the next_cursor of an earlier page.")
+        query = query.where(DeclarationRow.idx < int(cursor))
+    rows = session.exec(query.order_by(col(DeclarationRow.idx).desc()).limit(PAGE_SIZE + 1)).all()
+    page = rows[:PAGE_SIZE]
+    return DeclarationList(
+        declarations=[_describe(session, row, caller, base_url) for row in page],
+        next_cursor=str(page[-1].idx) if len(rows) > PAGE_SIZE else None,
+    )
+
+
+def _standing(
+    session: Session, party: str, pdq: bytes, digest: bytes | None, now: datetime
+) -> DeclarationRow | None:
+    same = DeclarationRow.pdq == pdq if digest is None else or_(
+        col(DeclarationRow.pdq) == pdq, col(DeclarationRow.digest) == digest
+    )
+    return session.exec(
+        select(DeclarationRow)
+        .where(DeclarationRow.party_id == party, DeclarationRow.status != Status.WITHDRAWN, same)
+        .where(or_(col(DeclarationRow.valid_until).is_(None), col(DeclarationRow.valid_until) > now))
+        .order_by(col(DeclarationRow.idx))
+        .limit(1)
+    ).first()
+
+
+def _own(session: Session, caller: Caller, declaration_id: str) -> DeclarationRow:
+    row = session.get(DeclarationRow, declaration_id)
+    if row is None:
+        raise NotFound(f"There is no declaration {declaration_id[:80]!r}.")
+    if row.party_id != caller.party:
+        raise NotYours("This declaration belongs to another party; only that party can change it.")
+    return row
+
+
+def _fields(fingerprint: Fingerprint) -> dict[str, Any]:
+    return {name: getattr(fingerprint, name) for name in ("alg", "value", "quality", "orientation")}
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _describe(session: Session, row: DeclarationRow, caller: Caller | None, base_url: str) -> Declaration:
+    expired = row.valid_until is not None and row.valid_until <= datetime.now(UTC)
+    own = caller is not None and (caller.party == row.party_id or caller.operates)
+    return Declaration(
+        id=row.id,
+        status=Status.EXPIRED if expired and row.status == Status.ACTIVE else Status(row.status),
+        preferences=parse_preferences(row.preferences),
+        fingerprints=_fingerprints(session, row.idx) if own else None,
+        coverage=["frame"],
+        claim=Claim(row.claim),
+        declared_at=row.declared_at,
+        log=position(session, row.idx),
+        receipt_url=f"{base_url}/v1/declarations/{row.id}/receipt",
+        page_url=f"{base_url}/declarations/{row.id}",
+        title=row.title,
+        creator=row.creator,
+        url=row.url,
+        policy_url=row.policy_url,
+        contact=row.contact,
+        constraint=row.constraint,
+        valid_until=row.valid_until,
+    )
+
+
+def _fingerprints(session: Session, index: int) -> list[Fingerprint] | None:
+    opening = session.get(Opening, index)
+    if opening is None:
+        return None
+    return [Fingerprint(**item) for item in json.loads(opening.payload)["fingerprints"]]
+
+
+def position(session: Session, index: int) -> LogPosition:
+    """Return where entry ``index`` stands, with the first state of the log that holds it."""
+    head = session.exec(
+        select(TreeHead).where(TreeHead.size > index).order_by(col(TreeHead.size)).limit(1)
+    ).one()
+    return LogPosition(index=index, tree_size=head.size, root=head.root.hex())

@@ -1,0 +1,1 @@
+"""Handlers: parse, authorise, call one use case, shape the answer."""

@@ -1,0 +1,1 @@
+"""What requests may hold. Answers are the value types of ``remarque.answers``."""

@@ -1,0 +1,91 @@
+"""The bodies of requests. A field that is not listed is refused: a misspelt preference must not be lost in silence."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.access import Scope
+from app.schemas.text import Line, Moment, Paragraph, WebAddress
+from remarque.preferences import Category, Preference
+
+#: Orientations and algorithms of one picture; far more than any client has reason to send.
+MAX_FINGERPRINTS = 64
+
+Preferences = Annotated[
+    dict[Category, Preference],
+    Field(examples=[{"ai_generative_training": "disallowed", "search": "allowed"}]),
+]
+
+
+class Request(BaseModel):
+    """The strictness that all requests share."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PartyCreate(Request):
+    """A new party. Both fields are what the party likes to be called; neither is checked."""
+
+    display_name: Line | None = Field(None, examples=["Ana Ruiz"])
+    kind: Line | None = Field(None, examples=["artist"])
+
+
+class KeyCreate(Request):
+    """A key that the operator hands out; without ``party`` a new party is made for it."""
+
+    party: Line | None = Field(None, examples=[None])
+    scopes: list[Scope] = Field(min_length=1, max_length=5, examples=[["label"]])
+    label: Line | None = Field(None, examples=["our image generator"])
+
+
+class DeclarationCreate(Request):
+    """What a party says about a picture. Preferences that are not named keep the default: ``disallowed``."""
+
+    preferences: Preferences = Field(default_factory=dict)
+    title: Line | None = Field(None, examples=["The red boat"])
+    creator: Line | None = Field(None, examples=["Ana Ruiz"])
+    url: WebAddress | None = Field(None, examples=["https://ana.example/boat.jpg"])
+    policy_url: WebAddress | None = Field(None, examples=["https://ana.example/ai-policy"])
+    contact: Line | None = Field(None, examples=["studio@ana.example"])
+    constraint: Paragraph | None = Field(None, examples=["Research only; ask first."])
+    valid_until: Moment | None = Field(None, examples=["2031-01-01T00:00:00Z"])
+
+
+class FingerprintCreate(Request):
+    """A fingerprint that was computed on the party's own device."""
+
+    alg: Line = Field(examples=["pdq"])
+    value: Line = Field(examples=["f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"])
+    quality: Annotated[int, Field(ge=0, le=100)] | None = Field(None, examples=[100])
+    orientation: Line | None = Field(None, examples=["identity"])
+
+
+class FingerprintDeclaration(DeclarationCreate):
+    """A declaration without a picture: its fingerprints stand for it, the first ``pdq`` upright."""
+
+    fingerprints: list[FingerprintCreate] = Field(min_length=1, max_length=MAX_FINGERPRINTS)
+
+
+class PreferencesChange(Request):
+    """New values for the categories that are named; the others stay."""
+
+    preferences: Annotated[dict[Category, Preference], Field(min_length=1, examples=[{"ai_inference": "allowed"}])]
+
+
+class HashesCheck(Request):
+    """Hashes to be checked, as lower-case hexadecimal."""
+
+    alg: Line = Field(examples=["pdq"])
+    hashes: list[str] = Field(examples=[["f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"]])
+
+
+class LabelCreate(Request):
+    """What a label says. The vocabulary is fixed: nothing else can be claimed."""
+
+    system: Line = Field(examples=["Atelier Diffusion"])
+    system_version: Line | None = Field(None, examples=["3.1"])
+    provider: Line | None = Field(None, examples=["Atelier Ltd"])
+    digital_source_type: Line = Field("trainedAlgorithmicMedia", examples=["trainedAlgorithmicMedia"])
+    created_at: Moment | None = None
+    preferences: Preferences = Field(default_factory=dict)
+    on_invalid: Annotated[str, Field(pattern="^(refuse|replace)$", examples=["refuse"])] = "refuse"

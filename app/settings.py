@@ -1,0 +1,52 @@
+"""What an operator can set: environment variables that begin with ``REMARQUE_`` (docs/settings.md)."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings of one service. Every field is ``REMARQUE_<FIELD>`` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="REMARQUE_", extra="ignore")
+
+    data_dir: Path = Field(Path("data"), description="Where the database, the keys and the operator key lie.")
+    database_url: str | None = Field(
+        None, description="A PostgreSQL URL (postgresql://…); without it, SQLite in the data directory."
+    )
+    public_url: str | None = Field(
+        None, description="The address that the service is known by, without a trailing slash; without it, the request's own."
+    )
+    max_body_bytes: int = Field(50_000_000, ge=1, description="Bytes of pictures in one request.")
+    max_pixels: int = Field(100_000_000, ge=1, description="Pixels of one picture.")
+    max_hashes: int = Field(1_000_000, ge=1, description="Hashes in one check.")
+    max_images: int = Field(1000, ge=1, description="Pictures in one check.")
+    anonymous_images: int = Field(10, ge=0, description="Pictures in one check without a key.")
+    anonymous_hashes: int = Field(100, ge=0, description="Hashes in one check without a key.")
+    anonymous_rate: str = Field(
+        "3000/minute", description="Checks and verifications without a key, from one address, in each worker."
+    )
+    party_rate: str = Field("300/hour", description="New parties from one address, in each worker.")
+    readers: int = Field(
+        os.cpu_count() or 1, ge=1, description="Processes of each worker that read pictures and can be killed."
+    )
+    read_seconds: float = Field(20.0, gt=0, description="How long one picture may be read before its reader is killed.")
+    c2pa_chain: Path | None = Field(
+        None, description="The signing certificate and its intermediates, PEM, leaf first; without it, a development one."
+    )
+    c2pa_key: Path | None = Field(None, description="The private key of that certificate, PEM.")
+    trust_anchors: Path | None = Field(
+        None, description="Roots that verifications trust, PEM; the development root is trusted beside them."
+    )
+
+    @property
+    def database(self) -> str:
+        """The database as SQLAlchemy names it."""
+        if self.database_url is None:
+            return f"sqlite:///{self.data_dir / 'remarque.db'}"
+        scheme, separator, rest = self.database_url.partition("://")
+        if separator and scheme in {"postgres", "postgresql"}:
+            return f"postgresql+psycopg://{rest}"
+        return self.database_url
