@@ -116,7 +116,7 @@ def sniff(data: bytes) -> str:
     raise NotAPicture("The bytes are no picture that is read here: JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000.")
 
 
-def decode(data: bytes, limits: Limits = Limits()) -> Picture:  # noqa: B008 - frozen, without state
+def decode(data: bytes, limits: Limits = Limits()) -> Picture:
     """Decode one picture.
 
     Raises BodyTooLarge and TooManyPixels before any pixel is decoded, NotAPicture for other bytes, Undecodable for a
@@ -237,4 +237,3 @@ def _orientation(image: Image.Image) -> int:
         # A viewer shows a picture with broken EXIF as it is stored, and so do we; the pixels are sound.
         return 1
     return value if isinstance(value, int) and value in _UPRIGHT else 1
-

@@ -10,7 +10,7 @@ it is compiled anew in each process.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numba import njit
@@ -24,11 +24,17 @@ SIDE, KEPT = 64, 16
 LANES = 16
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _compiled(function: Callable[P, R]) -> Callable[P, R]:
+    compiled: Callable[P, R]
     try:
-        return njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]  # numba has no types
+        compiled = njit(nogil=True, cache=True)(function)
     except RuntimeError:  # no cache directory can be written
-        return njit(nogil=True)(function)  # type: ignore[no-any-return]  # numba has no types
+        compiled = njit(nogil=True)(function)
+    return compiled
 
 
 @_compiled

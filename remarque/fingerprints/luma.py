@@ -33,7 +33,7 @@ def integers_to_luma(grey: NDArray[np.uint16], transparent: object = None) -> Lu
 
     ``grey``: uint16 (h, w). Returns float32 (h, w), 0..255.
     """
-    luma = grey.astype(np.float32) / np.float32(257)
+    luma: Luma = grey.astype(np.float32) / np.float32(257)
     if isinstance(transparent, int):
         luma[grey == transparent] = 255
     return luma
@@ -56,5 +56,6 @@ def stretched_to_luma(values: NDArray[np.int32] | NDArray[np.float32]) -> Luma:
 
 
 def over_white(luma: Luma, alpha: NDArray[np.uint8]) -> Luma:
-    """What is seen of ``luma`` before a white ground. ``alpha``: uint8 (h, w), 255 is opaque. Returns float32 (h, w)."""
-    return np.float32(255) + (luma - np.float32(255)) * (alpha.astype(np.float32) / np.float32(255))
+    """What is seen of ``luma`` before a white ground. ``alpha``: uint8 (h, w), 255 opaque. Returns float32 (h, w)."""
+    seen: Luma = np.float32(255) + (luma - np.float32(255)) * (alpha.astype(np.float32) / np.float32(255))
+    return seen

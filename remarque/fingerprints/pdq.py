@@ -76,7 +76,7 @@ def _hashes(block: Luma) -> NDArray[np.uint8]:
 
 
 def _dct_matrix() -> Luma:
-    """Frequencies 1 to 16 over 64 samples, float32 (16, 64); the scale is rounded to float32 first, as the reference does."""
+    """Frequencies 1 to 16 over 64 samples, float32 (16, 64). The reference rounds the scale first, and so does this."""
     scale = float(np.float32(math.sqrt(2 / 64)))
     rows = [[scale * math.cos(math.pi / 2 / 64 * k * (2 * x + 1)) for x in range(64)] for k in range(1, 17)]
     return np.array(rows, np.float32)
