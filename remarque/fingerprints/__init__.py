@@ -54,7 +54,10 @@ class Fingerprints:
 
     def to_items(self) -> list[Fingerprint]:
         """The fingerprints as the contract writes them: PDQ upright, its seven other orientations, pHash."""
-        items = [Fingerprint(alg="pdq", value=row.tobytes().hex(), quality=self.quality) for row in self.pdq]
+        items = [
+            Fingerprint(alg="pdq", value=row.tobytes().hex(), quality=self.quality, orientation=name)
+            for row, name in zip(self.pdq, ORIENTATIONS, strict=True)
+        ]
         return [*items, Fingerprint(alg="phash", value=self.phash.hex())]
 
 

@@ -70,7 +70,7 @@ def _box_down(image: Luma, out: Luma, window: int) -> None:
 def _rows_to_columns(image: Luma, top: int, strip: Luma) -> int:
     """Copy the rows from ``top`` on, at most LANES, into the columns of ``strip``; return how many there were."""
     height, width = image.shape
-    lanes = min(LANES, height - top)
+    lanes: int = min(LANES, height - top)
     if lanes == LANES:  # a count known to the compiler: a third off the time of the whole blur
         for x in range(width):
             for k in range(LANES):
@@ -146,4 +146,5 @@ def quality(cells: Luma) -> int:
                 total += abs(int((cells[i, j] - cells[i + 1, j]) * np.float32(100) / np.float32(255)))
             if j + 1 < SIDE:
                 total += abs(int((cells[i, j] - cells[i, j + 1]) * np.float32(100) / np.float32(255)))
-    return min(100, total // 90)
+    score: int = min(100, total // 90)
+    return score

@@ -52,7 +52,8 @@ def stretched_to_luma(values: NDArray[np.int32] | NDArray[np.float32]) -> Luma:
     if low == high:
         return np.zeros(values.shape, np.float32)
     exact[~finite] = low
-    return ((exact - low) * (255 / (high - low))).astype(np.float32)
+    stretched: Luma = ((exact - low) * (255 / (high - low))).astype(np.float32)
+    return stretched
 
 
 def over_white(luma: Luma, alpha: NDArray[np.uint8]) -> Luma:

@@ -34,7 +34,7 @@ class LinearIndex:
         return self._state[1]
 
     def append(self, hashes: NDArray[np.uint8]) -> int:
-        """Store hashes, uint8 (k, bits // 8); return the row of the first. Raises InvalidFingerprint on another shape."""
+        """Store hashes, uint8 (k, bits // 8); return the row of the first. Raises InvalidFingerprint on others."""
         added = words(hashes)
         if added.shape[1] != self.bits // 64:
             raise InvalidFingerprint(f"this index holds hashes of {self.bits} bits, not {added.shape[1] * 64}")
