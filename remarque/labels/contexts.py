@@ -29,6 +29,8 @@ TRUST_CONFIG = "\n".join(
 )
 _KEPT = 8
 
+__all__ = ["TRUST_CONFIG", "c2pa", "reading_context", "settings", "signing_context"]
+
 
 def settings(trust_anchors: bytes = b"", development_root: bytes = b"") -> dict[str, Any]:
     """Settings of a context. The development root is a *user* anchor, so that a reading tells which one was used."""

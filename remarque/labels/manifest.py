@@ -1,7 +1,7 @@
 """C2PA manifests: what a label says in one, and signing it into a picture.
 
-The definition follows C2PA 2.4 and the conformance rubric of the same version: claim version 2, the actions are
-*created* assertions (attributed to the signer, who is the generator's operator), all actions are included, a new picture
+The definition follows C2PA 2.4 and the conformance rubric of the same version: claim version 2; the actions are
+*created* assertions (attributed to the signer, who is the generator's operator) and all are included; a new picture
 begins with ``c2pa.created``, an edited one with ``c2pa.opened`` of its one parent and ``c2pa.edited``. Nothing that a
 caller writes gets in but the checked text of a LabelRequest.
 """

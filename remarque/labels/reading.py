@@ -6,7 +6,7 @@ store is Undecodable. Names in a store are claims: nothing here treats one as an
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any, Literal
 
@@ -33,8 +33,9 @@ Json = dict[str, Any]
 class Store:
     """What a picture's manifest store says.
 
-    ``statement`` is what the active manifest, or an intact one that it was made from, says about AI; ``trusted`` whether
-    a trusted signer says so. ``failures`` are C2PA status codes, or ``unreadable``. ``report`` is the library's.
+    ``statement`` is what the active manifest, or an intact one that it was made from, says about AI; ``trusted``
+    whether a trusted signer says so. ``passed`` and ``failures`` are C2PA status codes; a store that cannot be read has
+    the failure ``unreadable``. ``report`` is the library's.
     """
 
     state: State
@@ -42,6 +43,7 @@ class Store:
     trusted: bool = False
     development: bool = False
     source_types: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     report: Json = field(default_factory=dict)
 
@@ -76,11 +78,12 @@ def read_store(data: bytes, mime: str, *, trust_anchors: bytes = b"", developmen
 
 def _judged(report: Json) -> Store:
     results = mapping(report.get("validation_results"))
-    failures = tuple(dict.fromkeys(_codes(results, "failure")))
+    passed, failures = (tuple(dict.fromkeys(_codes(results, kind))) for kind in ("success", "failure"))
     state: State = {"Trusted": "trusted", "Valid": "valid"}.get(text(report.get("validation_state")), "invalid")  # type: ignore[assignment]  # mypy widens the values of a dict to str
     store = Store(
         state,
         development=state == "trusted" and results.get("trustListUri") == "user_anchors",
+        passed=passed,
         failures=failures,
         report=report,
     )
@@ -99,19 +102,12 @@ def _with_statement(store: Store) -> Store:
         statement, trusted = Statement.NOT_AI, store.state == "trusted"
     else:
         statement, trusted = Statement.NOTHING, False
-    return Store(
-        store.state,
-        statement,
-        trusted,
-        store.development,
-        tuple(dict.fromkeys(term for term, _ in said)),
-        store.failures,
-        store.report,
-    )
+    terms = tuple(dict.fromkeys(term for term, _ in said))
+    return replace(store, statement=statement, trusted=trusted, source_types=terms)
 
 
 def _statements(store: Store) -> Iterator[tuple[str, bool]]:
-    """Yield each source type with whether a trusted signer states it: the active manifest's, then its intact ancestors'."""
+    """Yield each source type that the active manifest or an intact ancestor states, and whether its signer is trusted."""
     manifests = mapping(store.report.get("manifests"))
     waiting = [(text(store.report.get("active_manifest")), store.state == "trusted")]
     seen: set[tuple[str, bool]] = set()

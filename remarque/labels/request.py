@@ -16,7 +16,7 @@ MAX_TEXT = 200
 #: Long prompts were seen up to a few thousand characters; a JPEG's metadata segment ends at 64 KB.
 MAX_PROMPT = 10_000
 #: Zero-width and direction controls let a name look like another one.
-_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _PROMPT_CONTROLS = "\t\n\r"
 #: ZWNJ and ZWJ are letters' business in Persian, Indic scripts and emoji, but only inside prompts.
 _PROMPT_FORMATS = "\u200c\u200d"

@@ -1,4 +1,4 @@
-"""The words of labels: IPTC digital source types, what they say about AI, and CAWG's training-and-data-mining entries."""
+"""The words of labels: IPTC digital source types, what they say about AI, and CAWG's training entries."""
 
 from enum import StrEnum
 
