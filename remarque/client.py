@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, NamedTuple, Self, TypedDict, TypeVar, Unpack
 
 import httpx
 import numpy as np
@@ -35,7 +35,7 @@ from remarque.answers import (
 )
 from remarque.codec import from_json, to_json
 from remarque.errors import AnswerNotUnderstood, InvalidFingerprint, InvalidRequest
-from remarque.preferences import DEFAULT_PURPOSE, Category, Claim, Preference, parse_category, parse_preferences
+from remarque.preferences import DEFAULT_PURPOSE, Category, Preference, parse_category, parse_preferences
 from remarque.transport import DEFAULT_TIMEOUT, Parts, Transport
 
 #: A picture: its bytes, the file that holds them, or a name and the bytes.
@@ -43,6 +43,9 @@ Image = bytes | Path | tuple[str, bytes]
 
 #: PDQ hashes: 64 hexadecimal digits each, or 32 bytes each, one after the other or as rows of a uint8 array (n, 32).
 Hashes = Sequence[str] | bytes | npt.NDArray[np.uint8]
+
+#: Whose permissions count: those of verified claims, or everybody's.
+Claims = Literal["verified", "self"]
 
 PDQ_BYTES = 32
 T = TypeVar("T")
@@ -140,7 +143,7 @@ class Client:
 
     def declare_fingerprints(self, fingerprints: Sequence[Fingerprint], **statement: Unpack[Statement]) -> Declaration:
         """Declare a picture by its fingerprints; the picture stays where it is."""
-        told = [_given(alg=item.alg, value=item.value, quality=item.quality) for item in fingerprints]
+        told = [_given(**to_json(item)) for item in fingerprints]
         body = {"fingerprints": told} | _statement(statement)
         return self._ask(Declaration, "POST", "/v1/declarations", repeatable=True, json=body)
 
@@ -172,8 +175,8 @@ class Client:
         return self._ask(Declaration, "PUT", f"/v1/declarations/{_segment(id)}/preferences", json=body)
 
     def withdraw(self, id: str) -> Declaration:
-        """End a declaration. It stays in the log and counts no more."""
-        return self._ask(Declaration, "POST", f"/v1/declarations/{_segment(id)}/withdraw", repeatable=False)
+        """End a declaration. It stays in the log and counts no more; a second time changes nothing."""
+        return self._ask(Declaration, "POST", f"/v1/declarations/{_segment(id)}/withdraw")
 
     # Checks
 
@@ -182,7 +185,7 @@ class Client:
         *images: Image,
         purpose: Category | str = DEFAULT_PURPOSE,
         depth: Depth | str | None = None,
-        claims: Claim | str | None = None,
+        claims: Claims | None = None,
     ) -> Check:
         """Check pictures, all in one request; ``results`` come in their order.
 
@@ -205,7 +208,7 @@ class Client:
         alg: str = "pdq",
         *,
         purpose: Category | str = DEFAULT_PURPOSE,
-        claims: Claim | str | None = None,
+        claims: Claims | None = None,
     ) -> HashCheck:
         """Check hashes: hexadecimal text is sent as JSON, bytes and arrays as they are. The answer is sparse."""
         params = _check_params(purpose, claims)
@@ -228,7 +231,7 @@ class Client:
         hashes: bytes | npt.NDArray[np.uint8],
         *,
         purpose: Category | str = DEFAULT_PURPOSE,
-        claims: Claim | str | None = None,
+        claims: Claims | None = None,
     ) -> Bitmap:
         """Check many PDQ hashes for one bit each; the densest form there is."""
         packed = _packed(hashes, "pdq")
@@ -254,10 +257,7 @@ class Client:
         digital_source_type: str | None = None,
         created_at: datetime | None = None,
         preferences: Mapping[Category, Preference] | Mapping[str, str] | None = None,
-        prompt: str | None = None,
-        profiles: Sequence[str] | None = None,
         on_invalid: str | None = None,
-        keep_metadata: bool | None = None,
     ) -> Labelled:
         """Label a generated picture; needs a key with the scope ``label``. The pixels stay what they are."""
         name, data = _named(image, "image")
@@ -268,10 +268,7 @@ class Client:
             digital_source_type=digital_source_type,
             created_at=to_json(created_at),
             preferences=None if preferences is None else _preferences(preferences),
-            prompt=prompt,
-            profiles=None if profiles is None else list(profiles),
             on_invalid=on_invalid,
-            keep_metadata=keep_metadata,
         )
         parts: Parts = [
             ("image", (name, data, _OCTETS)),
@@ -318,8 +315,8 @@ def _preferences(given: Mapping[Category, Preference] | Mapping[str, str]) -> di
     return {category.value: value.value for category, value in parse_preferences(dict(given.items())).items()}
 
 
-def _check_params(purpose: Category | str, claims: Claim | str | None) -> dict[str, str]:
-    return _given(purpose=parse_category(purpose).value, claims=None if claims is None else str(claims))
+def _check_params(purpose: Category | str, claims: Claims | None) -> dict[str, str]:
+    return _given(purpose=parse_category(purpose).value, claims=claims)
 
 
 def _given(**values: Any) -> dict[str, Any]:

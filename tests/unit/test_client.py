@@ -164,8 +164,8 @@ def test_what_may_not_be_done_twice_is_repeated_after_429_only() -> None:
     with pytest.raises(ServiceRefused):
         unavailable.client().label(b"x", system="s")
     assert unavailable.waits == []
-    slow = Service(problem(429, "slow-down", **{"Retry-After": "1"}), ok(DECLARATION | {"status": "withdrawn"}))
-    assert slow.client().withdraw("d1").status == "withdrawn"
+    slow = Service(problem(429, "slow-down", **{"Retry-After": "1"}), ok({"id": "p1", "api_key": "rmq_new"}))
+    assert slow.client().create_party().id == "p1"
     assert slow.waits == [1.0]
 
 

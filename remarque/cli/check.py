@@ -1,0 +1,218 @@
+"""``remarque check``: may these pictures be used?"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from remarque.answers import CheckResult, Depth, Reason
+from remarque.cli.files import find_pictures
+from remarque.cli.local import hash_to_check
+from remarque.cli.options import Json, OptionalKey, Paths, Registry
+from remarque.cli.output import DONE, FAILED, FINDING, problem, progress, say, tell_json, tell_table
+from remarque.client import Claims, Client
+from remarque.codec import to_json
+from remarque.errors import InvalidInput, RemarqueError, ServiceRefused
+from remarque.preferences import DEFAULT_PURPOSE, Category, Preference
+
+#: Pictures a request: 10 is what the service takes from callers without a key (DESIGN section 11).
+_BATCH = 10
+
+#: Bytes a request; the service takes 50 MB by default.
+_BATCH_BYTES = 40_000_000
+
+#: A refusal with one of these statuses is about a picture; every other would meet the next picture too.
+_ABOUT_A_PICTURE = frozenset({413, 415, 422})
+
+#: ``unknown`` for one of these reasons is an answer: it was judged, and nobody said anything about this purpose.
+_NOTHING_SAID = frozenset({"no_statement", "not_stated"})
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A picture, what is said about it, and the state of the registry that this holds for, if it was asked."""
+
+    path: Path
+    result: CheckResult
+    tree_size: int | None = None
+    root: str | None = None
+
+
+def check(
+    paths: Paths,
+    registry: Registry,
+    key: OptionalKey = None,
+    purpose: Annotated[Category, typer.Option(help="The use that is asked about.")] = DEFAULT_PURPOSE,
+    depth: Annotated[
+        Depth | None, typer.Option(help="How hard to look; the deepest there is, if not given.", show_default=False)
+    ] = None,
+    claims: Annotated[
+        Claims, typer.Option(help="Whose permissions count; with 'self', those that nobody verified too.")
+    ] = "verified",
+    no_upload: Annotated[
+        bool,
+        typer.Option(
+            "--no-upload",
+            help="Hash the pictures on this machine and send the hashes alone; "
+            "finds whole frames only and reads no statements inside the files.",
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Check pictures against what artists said.
+
+    Exit code 1 where something is disallowed or constrained, else 3 where something could not be judged, else 0. That
+    nobody said anything is 'unknown': it is not a permission, and the exit code is 0.
+    """
+    pictures = find_pictures(paths)
+    with Client(registry, key) as client, progress(list(batches(pictures)), "checking") as walk:
+        question = _Question(client, purpose, depth, claims, no_upload)
+        judged = [one for batch in walk for one in question.ask(batch)]
+    if json:
+        tell_json(_document(client.base_url, purpose, judged))
+    else:
+        tell_table(("picture", purpose.value, "reason"), (_row(one) for one in judged))
+        _note(judged)
+    raise typer.Exit(exit_code([one.result for one in judged]))
+
+
+def batches(pictures: Sequence[Path]) -> Iterator[list[Path]]:
+    """The pictures in order, so many at once as one request may hold."""
+    batch: list[Path] = []
+    size = 0
+    for path in pictures:
+        more = path.stat().st_size if path.is_file() else 0
+        if batch and (len(batch) == _BATCH or size + more > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(path)
+        size += more
+    if batch:
+        yield batch
+
+
+def exit_code(results: Iterable[CheckResult]) -> int:
+    """1 where something is restricted, else 3 where something could not be judged, else 0."""
+    results = list(results)
+    if any(result.preference in (Preference.DISALLOWED, Preference.CONSTRAINED) for result in results):
+        return FINDING
+    return DONE if all(_is_judged(result) for result in results) else FAILED
+
+
+def _is_judged(result: CheckResult) -> bool:
+    """Whether there is an answer: something is said, or it is known that nothing is. Everything else is a failure."""
+    if result.preference is not Preference.UNKNOWN:
+        return True
+    return all(reason.code in _NOTHING_SAID or reason.preference is not None for reason in result.reasons)
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is asked of whom, the same for every picture of a run."""
+
+    client: Client
+    purpose: Category
+    depth: Depth | None
+    claims: Claims
+    no_upload: bool
+
+    def ask(self, batch: Sequence[Path]) -> list[Judged]:
+        """Check a batch; what cannot be read is ``unknown`` with the reason.
+
+        Raises what would meet the next batch too.
+        """
+        unread: dict[Path, Judged] = {}
+        read: list[tuple[Path, bytes]] = []
+        for path in batch:
+            try:
+                read.append((path, path.read_bytes()))
+            except OSError as error:
+                unread[path] = _not_judged(path, error)
+        answered = {one.path: one for one in (self._hashed(read) if self.no_upload else self._sent(read))}
+        return [unread.get(path) or answered[path] for path in batch]
+
+    def _sent(self, read: Sequence[tuple[Path, bytes]]) -> list[Judged]:
+        if not read:
+            return []
+        try:
+            pictures = [(path.name, data) for path, data in read]
+            check = self.client.check(*pictures, purpose=self.purpose, depth=self.depth, claims=self.claims)
+        except ServiceRefused as error:
+            if error.status not in _ABOUT_A_PICTURE:
+                raise
+            if len(read) == 1:
+                return [_not_judged(read[0][0], error)]
+            return [one for alone in read for one in self._sent([alone])]
+        return [
+            Judged(path, result, check.tree_size, check.root)
+            for (path, _), result in zip(read, check.results, strict=True)
+        ]
+
+    def _hashed(self, read: Sequence[tuple[Path, bytes]]) -> list[Judged]:
+        judged: list[Judged] = []
+        hashed: list[tuple[Path, str]] = []
+        for path, data in read:
+            try:
+                hashed.append((path, hash_to_check(data)))
+            except InvalidInput as error:
+                judged.append(_not_judged(path, error))
+        if not hashed:
+            return judged
+        check = self.client.check_hashes([value for _, value in hashed], purpose=self.purpose, claims=self.claims)
+        hits = {hit.i: hit for hit in check.hits}
+        for i, (path, _) in enumerate(hashed):
+            hit = hits.get(i)
+            result = CheckResult(
+                name=path.name,
+                preference=Preference.UNKNOWN if hit is None else hit.preference,
+                reasons=[_NO_STATEMENT] if hit is None else hit.reasons,
+                matches=[] if hit is None else hit.matches,
+            )
+            judged.append(Judged(path, result, check.tree_size, check.root))
+        return judged
+
+
+#: What a sparse answer leaves out, said in full.
+_NO_STATEMENT = Reason(code="no_statement", source="registry", detail="Nothing is declared about this picture.")
+
+
+def _not_judged(path: Path, error: RemarqueError | OSError) -> Judged:
+    told = problem(error)
+    reason = Reason(code=told["code"], source="picture", detail=told["detail"])
+    return Judged(path, CheckResult(name=path.name, preference=Preference.UNKNOWN, reasons=[reason]))
+
+
+def _document(registry: str, purpose: Category, judged: Sequence[Judged]) -> dict[str, Any]:
+    """The stable JSON of a run. ``judged`` false: it is not known whether anything is said about this picture."""
+    results = [
+        {
+            "path": str(one.path),
+            "judged": _is_judged(one.result),
+            **{name: value for name, value in to_json(one.result).items() if name != "name"},
+            "tree_size": one.tree_size,
+            "root": one.root,
+        }
+        for one in judged
+    ]
+    return {"registry": registry, "purpose": purpose.value, "results": results, "counts": _counts(judged)}
+
+
+def _counts(judged: Sequence[Judged]) -> dict[str, int]:
+    counts = {preference.value: 0 for preference in Preference}
+    for one in judged:
+        counts[one.result.preference.value] += 1
+    return counts | {"not_judged": sum(not _is_judged(one.result) for one in judged)}
+
+
+def _row(one: Judged) -> tuple[str, str, str]:
+    return str(one.path), one.result.preference.value, "; ".join(reason.detail for reason in one.result.reasons)
+
+
+def _note(judged: Sequence[Judged]) -> None:
+    counts = _counts(judged)
+    if counts["unknown"]:
+        say("unknown is not a permission: nobody said anything here, or it could not be judged")
+    if counts["not_judged"]:
+        say(f"{counts['not_judged']} of {len(judged)} pictures could not be judged")

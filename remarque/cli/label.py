@@ -1,0 +1,142 @@
+"""``remarque label``: write into generated pictures how they were made."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from remarque.cli.files import pictures_below, write_whole
+from remarque.cli.options import Json, OptionalKey, OptionalRegistry, read_preferences
+from remarque.cli.output import DONE, FAILED, problem, progress, say, tell, tell_json
+from remarque.cli.signers import Signed, Wish, cert_signer, development_signer, registry_signer
+from remarque.errors import InvalidInput, InvalidManifestPresent, ServiceRefused
+
+#: A refusal with one of these statuses is about this one picture; every other would meet the next picture too.
+_ABOUT_THE_PICTURE = frozenset({409, 413, 415, 422})
+
+SourceType = Literal[
+    "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic", "algorithmicMedia"
+]
+Sign = Callable[[str, bytes], Signed]
+
+
+def label(
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", exists=True, help="A picture, or a folder of pictures.", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The labelled picture; a folder, if IN is one.", show_default=False)
+    ],
+    system: Annotated[str, typer.Option(help="Name of the generator.", show_default=False)],
+    system_version: Annotated[str | None, typer.Option(help="Its version.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Who offers it.")] = None,
+    digital_source_type: Annotated[
+        SourceType, typer.Option(help="The IPTC term for how the picture was made.")
+    ] = "trainedAlgorithmicMedia",
+    preference: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CATEGORY=VALUE",
+            show_default=False,
+            help="For instance ai_training=allowed; may be repeated. What is not named is disallowed.",
+        ),
+    ] = None,
+    on_invalid: Annotated[
+        Literal["refuse", "replace"], typer.Option(help="What to do with a manifest that does not verify.")
+    ] = "refuse",
+    registry: OptionalRegistry = None,
+    key: OptionalKey = None,
+    cert: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Your certificate chain, PEM, leaf first.")
+    ] = None,
+    cert_key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Its private key, PEM.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Label generated pictures; the format and the pixels stay what they are.
+
+    Signs with --cert and --cert-key, else through --registry with --key, else with a development key that is made on
+    this machine and that nobody else trusts. OUT appears whole and labelled, or not at all.
+    """
+    if (cert is None) != (cert_key is None):
+        raise typer.BadParameter("a certificate and its key go together", param_hint="--cert, --cert-key")
+    wish = Wish(
+        system=system,
+        system_version=system_version,
+        provider=provider,
+        digital_source_type=digital_source_type,
+        preferences=read_preferences(preference or []),
+        on_invalid=on_invalid,
+    )
+    pairs = _pairs(source, out)
+    if cert is not None and cert_key is not None:
+        signer = cert_signer(wish, cert, cert_key)
+    elif registry is not None:
+        signer = registry_signer(wish, registry, key)
+    else:
+        signer = development_signer(wish)
+    results = []
+    with signer as (name, sign), progress(pairs, "labelling") as walk:
+        say(f"signing with {name}")
+        for one, target in walk:
+            results.append(_label(one, target, sign))
+            if not json:
+                tell(_line(results[-1]))
+    if json:
+        tell_json({"signer": name, "results": results})
+    raise typer.Exit(DONE if all(result["problem"] is None for result in results) else FAILED)
+
+
+def _pairs(source: Path, out: Path) -> list[tuple[Path, Path]]:
+    """Which picture becomes which file. Raises typer.BadParameter where a failure would leave an unlabelled OUT."""
+    if source.is_dir():
+        if out.exists() and not out.is_dir():
+            raise typer.BadParameter("IN is a folder, so OUT must be one", param_hint="OUT")
+        pairs = [(path, out / path.relative_to(source)) for path in pictures_below(source)]
+        if not pairs:
+            raise typer.BadParameter("no picture is in that folder", param_hint="IN")
+    else:
+        pairs = [(source, out / source.name if out.is_dir() else out)]
+    for one, target in pairs:
+        if target.exists() and target.samefile(one):
+            raise typer.BadParameter(
+                "IN and OUT are the same file; a failure would leave it unlabelled", param_hint="OUT"
+            )
+    return pairs
+
+
+def _label(source: Path, target: Path, sign: Sign) -> dict[str, Any]:
+    """Label one picture; the result, with a problem that is its own. Raises what would meet the next one too."""
+    try:
+        signed = sign(source.name, source.read_bytes())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, signed.data)
+    except ServiceRefused as error:
+        if error.status not in _ABOUT_THE_PICTURE:
+            raise
+        return _result(source, target, problem=problem(error))
+    except (InvalidInput, InvalidManifestPresent, OSError) as error:
+        return _result(source, target, problem=problem(error))
+    return _result(source, target, signed)
+
+
+def _result(
+    source: Path, target: Path, signed: Signed | None = None, problem: dict[str, str] | None = None
+) -> dict[str, Any]:
+    return {
+        "path": str(source),
+        "out": None if signed is None else str(target),
+        "status": "failed" if signed is None else "labelled",
+        "id": None if signed is None else signed.id,
+        "layers": [] if signed is None else signed.layers,
+        "record": None if signed is None else signed.record,
+        "problem": problem,
+    }
+
+
+def _line(result: dict[str, Any]) -> str:
+    if result["problem"] is not None:
+        return f"failed    {result['path']}  {result['problem']['detail']}"
+    return f"labelled  {result['out']}  {result['id']}  ({', '.join(result['layers'])})"
