@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.checking import Upload
-from app.problems import row, slug
 from app.problems import answer as problem
+from app.problems import row, slug
 from app.settings import Settings
 from remarque.errors import BodyTooLarge, InvalidRequest, TooManyItems, UnsupportedEncoding
 

@@ -43,7 +43,9 @@ class Question:
         return VERIFIED_CLAIMS | {Claim.SELF} if self.honour_self else VERIFIED_CLAIMS
 
 
-def check_pictures(index: Index, reader: Reader, uploads: Sequence[Upload], question: Question, *, strict: bool) -> Check:
+def check_pictures(
+    index: Index, reader: Reader, uploads: Sequence[Upload], question: Question, *, strict: bool
+) -> Check:
     """Check pictures. One that cannot be read is ``unknown`` with the reason, or raises PictureError if ``strict``."""
     _require_offered(question)
     read: list[Fingerprints | RemarqueError] = []
@@ -64,9 +66,7 @@ def check_pictures(index: Index, reader: Reader, uploads: Sequence[Upload], ques
     )
 
 
-def _result(
-    index: Index, view: View, name: str, read: Fingerprints | RemarqueError, question: Question
-) -> CheckResult:
+def _result(index: Index, view: View, name: str, read: Fingerprints | RemarqueError, question: Question) -> CheckResult:
     if isinstance(read, RemarqueError):
         reason = Reason(code=slug(type(read)).replace("-", "_"), source="picture", detail=str(read))
         return CheckResult(name=name, preference=Preference.UNKNOWN, reasons=[reason])
@@ -91,9 +91,7 @@ def check_hashes(index: Index, algorithm: Algorithm, hashes: NDArray[np.uint8], 
     for i, matches in index.matcher.match(view, algorithm, hashes).items():
         preference, reasons = judge(matches, question.purpose, question.honoured)
         hits.append(Hit(i=i, preference=preference, matches=matches, reasons=reasons))
-    return HashCheck(
-        tree_size=view.tree_size, root=view.root, purpose=question.purpose, count=len(hashes), hits=hits
-    )
+    return HashCheck(tree_size=view.tree_size, root=view.root, purpose=question.purpose, count=len(hashes), hits=hits)
 
 
 def bitmap(answer: HashCheck) -> bytes:
@@ -133,7 +131,9 @@ def split_hashes(alg: str, body: bytes) -> tuple[Algorithm, NDArray[np.uint8]]:
     """Read concatenated hashes into (n, size). Raises InvalidFingerprint where a piece is left over."""
     algorithm = algorithm_named(alg)
     if len(body) % algorithm.size:
-        raise InvalidFingerprint(f"{len(body)} bytes are no whole number of {algorithm.name} hashes of {algorithm.size}.")
+        raise InvalidFingerprint(
+            f"{len(body)} bytes are no whole number of {algorithm.name} hashes of {algorithm.size}."
+        )
     return algorithm, np.frombuffer(body, np.uint8).reshape(-1, algorithm.size)
 
 

@@ -101,7 +101,9 @@ class Index:
                 valid_until=opening.get("valid_until"),
             )
         elif entry.type == "change" and opening is not None:
-            self.matcher.change(index, ref=int(entry.fields["ref"]), preferences=parse_preferences(opening["preferences"]))
+            self.matcher.change(
+                index, ref=int(entry.fields["ref"]), preferences=parse_preferences(opening["preferences"])
+            )
         elif entry.type == "withdraw":
             self.matcher.withdraw(index, ref=int(entry.fields["ref"]))
 

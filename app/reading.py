@@ -10,7 +10,12 @@ from remarque.labels.verify import Reading, read_labels
 from remarque.sandbox import Sandbox
 
 #: What a reader loads before it is needed, so that replacing a killed one is quick.
-PRELOAD = ("remarque.fingerprints", "remarque.fingerprints.pdq", "remarque.fingerprints.interop", "remarque.labels.verify")
+PRELOAD = (
+    "remarque.fingerprints",
+    "remarque.fingerprints.pdq",
+    "remarque.fingerprints.interop",
+    "remarque.labels.verify",
+)
 
 
 class Reader:

@@ -49,7 +49,9 @@ def work_from_fingerprints(items: Sequence[FingerprintCreate]) -> Work:
     for item in items:
         parse_hash(algorithm_named(item.alg), item.value)
         if item.quality is not None and item.quality < MIN_QUALITY and item.alg == PDQ.name:
-            raise TooPlain(f"Quality {item.quality} of a pdq is below {MIN_QUALITY}: too little detail to be recognised.")
+            raise TooPlain(
+                f"Quality {item.quality} of a pdq is below {MIN_QUALITY}: too little detail to be recognised."
+            )
         fingerprints.append(Fingerprint(**item.model_dump()))
     fingerprints.sort(key=lambda fingerprint: fingerprint.alg != PDQ.name)
     if fingerprints[0].alg != PDQ.name:
@@ -100,7 +102,7 @@ def declare(logbook: Logbook, caller: Caller, work: Work, request: DeclarationCr
                 party_id=caller.party,
                 status=Status.ACTIVE,
                 claim=Claim.SELF,
-                preferences=preferences,
+                preferences=dict(preferences),
                 pdq=pdq,
                 digest=digest,
                 declared_at=tail.now,
@@ -121,7 +123,7 @@ def change_preferences(
         row = _own(session, caller, declaration_id)
         if row.status == Status.WITHDRAWN:
             raise DeclarationEnded(f"Declaration {declaration_id} was withdrawn; declare the picture again.")
-        preferences = {**row.preferences, **changes}
+        preferences: dict[str, str] = {**row.preferences, **{str(c): str(p) for c, p in changes.items()}}
         if preferences == row.preferences:
             return
         row.preferences = preferences
@@ -168,11 +170,11 @@ def list_own(session: Session, caller: Caller, *, cursor: str | None, base_url: 
     )
 
 
-def _standing(
-    session: Session, party: str, pdq: bytes, digest: bytes | None, now: datetime
-) -> DeclarationRow | None:
-    same = DeclarationRow.pdq == pdq if digest is None else or_(
-        col(DeclarationRow.pdq) == pdq, col(DeclarationRow.digest) == digest
+def _standing(session: Session, party: str, pdq: bytes, digest: bytes | None, now: datetime) -> DeclarationRow | None:
+    same = (
+        DeclarationRow.pdq == pdq
+        if digest is None
+        else or_(col(DeclarationRow.pdq) == pdq, col(DeclarationRow.digest) == digest)
     )
     return session.exec(
         select(DeclarationRow)
@@ -233,7 +235,5 @@ def _fingerprints(session: Session, index: int) -> list[Fingerprint] | None:
 
 def position(session: Session, index: int) -> LogPosition:
     """Return where entry ``index`` stands, with the first state of the log that holds it."""
-    head = session.exec(
-        select(TreeHead).where(TreeHead.size > index).order_by(col(TreeHead.size)).limit(1)
-    ).one()
+    head = session.exec(select(TreeHead).where(TreeHead.size > index).order_by(col(TreeHead.size)).limit(1)).one()
     return LogPosition(index=index, tree_size=head.size, root=head.root.hex())

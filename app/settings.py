@@ -17,7 +17,8 @@ class Settings(BaseSettings):
         None, description="A PostgreSQL URL (postgresql://…); without it, SQLite in the data directory."
     )
     public_url: str | None = Field(
-        None, description="The address that the service is known by, without a trailing slash; without it, the request's own."
+        None,
+        description="The address that the service is known by; without it, the one that a request came to.",
     )
     max_body_bytes: int = Field(50_000_000, ge=1, description="Bytes of pictures in one request.")
     max_pixels: int = Field(100_000_000, ge=1, description="Pixels of one picture.")
@@ -34,7 +35,8 @@ class Settings(BaseSettings):
     )
     read_seconds: float = Field(20.0, gt=0, description="How long one picture may be read before its reader is killed.")
     c2pa_chain: Path | None = Field(
-        None, description="The signing certificate and its intermediates, PEM, leaf first; without it, a development one."
+        None,
+        description="The signing certificate and its intermediates, PEM, leaf first; without it, a development one.",
     )
     c2pa_key: Path | None = Field(None, description="The private key of that certificate, PEM.")
     trust_anchors: Path | None = Field(

@@ -1,5 +1,6 @@
 """The tables. The log's entries are the truth; everything else is a view of them, or can be erased."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -140,7 +141,7 @@ class DeclarationRow(SQLModel, table=True):
     party_id: str = Field(sa_column=Column(String(), ForeignKey("party.id"), nullable=False))
     status: str
     claim: str
-    preferences: dict[str, str] = Field(sa_column=Column(JSON(), nullable=False))
+    preferences: Mapping[str, str] = Field(sa_column=Column(JSON(), nullable=False))
     pdq: bytes = _bytes()
     digest: bytes | None = _bytes(nullable=True)
     title: str | None = None
@@ -166,7 +167,7 @@ class LabelRow(SQLModel, table=True):
     system_version: str | None = None
     provider: str | None = None
     digital_source_type: str
-    preferences: dict[str, str] = Field(sa_column=Column(JSON(), nullable=False))
+    preferences: Mapping[str, str] = Field(sa_column=Column(JSON(), nullable=False))
     format: str
     layers: list[str] = Field(sa_column=Column(JSON(), nullable=False))
     digest_in: bytes = _bytes()

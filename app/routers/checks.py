@@ -10,10 +10,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from numpy.typing import NDArray
 
 from app import checking
-from app.access import Scope, require
+from app.access import Caller, Scope, require
 from app.bodies import content_type, parse_json, read_body, read_form, unsupported
 from app.checking import Question, Upload
-from app.deps import Caller, IndexDep, MaybeCaller, Resources, ResourcesDep
+from app.deps import IndexDep, MaybeCaller, Resources, ResourcesDep
 from app.problems import documented
 from app.routers.declarations import PICTURE_PROBLEMS
 from app.schemas.requests import HashesCheck
@@ -121,7 +121,11 @@ BODY: dict[str, Any] = {
             },
             "application/json": {"schema": {"$ref": "#/components/schemas/HashesCheck"}},
             BINARY: {
-                "schema": {"type": "string", "format": "binary", "description": "32 bytes a pdq, 8 a phash, no separator."}
+                "schema": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "32 bytes a pdq, 8 a phash, no separator.",
+                }
             },
         },
     }

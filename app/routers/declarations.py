@@ -55,7 +55,9 @@ async def _declared(request: Request, held: ResourcesDep, caller: Declarer) -> D
             uploads, fields = await read_form(request, held.settings)
             text = fields.pop("declaration", "{}")
             if fields:
-                raise InvalidRequest(f"Only the parts 'image' and 'declaration' are read, not {', '.join(fields)[:200]}.")
+                raise InvalidRequest(
+                    f"Only the parts 'image' and 'declaration' are read, not {', '.join(fields)[:200]}."
+                )
             return one_image(uploads), parse_json(DeclarationCreate, text)
         case _:
             raise unsupported(request, "multipart/form-data", "application/json")
@@ -70,7 +72,11 @@ BODY: dict[str, Any] = {
                     "type": "object",
                     "required": ["image"],
                     "properties": {
-                        "image": {"type": "string", "format": "binary", "description": "The picture. It is never kept."},
+                        "image": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "The picture. It is never kept.",
+                        },
                         "declaration": {"$ref": "#/components/schemas/DeclarationCreate"},
                     },
                 },
@@ -172,4 +178,6 @@ def withdraw(
 @router.get("/{declaration_id}/receipt", response_model=None, status_code=503, responses=documented(NotOfferedYet))
 def read_receipt(declaration_id: str) -> Response:
     """The receipt of a declaration. Not offered yet."""
-    raise NotOfferedYet("Receipts are not offered yet. The entry is in the log already and will have one.", retry_after=86_400)
+    raise NotOfferedYet(
+        "Receipts are not offered yet. The entry is in the log already and will have one.", retry_after=86_400
+    )

@@ -1,6 +1,6 @@
 """The bodies of requests. A field that is not listed is refused: a misspelt preference must not be lost in silence."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -88,4 +88,7 @@ class LabelCreate(Request):
     digital_source_type: Line = Field("trainedAlgorithmicMedia", examples=["trainedAlgorithmicMedia"])
     created_at: Moment | None = None
     preferences: Preferences = Field(default_factory=dict)
-    on_invalid: Annotated[str, Field(pattern="^(refuse|replace)$", examples=["refuse"])] = "refuse"
+    prompt: Annotated[str, Field(min_length=1, max_length=10_000)] | None = Field(
+        None, examples=[None], description="Written into the picture, for everybody to read. Not kept here."
+    )
+    on_invalid: Literal["refuse", "replace"] = "refuse"

@@ -1,0 +1,163 @@
+"""Labels: written into a picture, signed, and put on record before they are handed out."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlmodel import Session
+
+from app.access import Caller
+from app.logbook import Logbook, Tail
+from app.reading import Reader
+from app.registry import position
+from app.schemas.requests import LabelCreate
+from app.settings import Settings
+from app.tables import LabelRow
+from remarque.answers import LabelRecord
+from remarque.errors import NotFound, SigningUnavailable
+from remarque.fingerprints import MIN_QUALITY
+from remarque.labels.manifest import prove_signer
+from remarque.labels.signer import SigningKey, load_signing_key, make_development_pki
+from remarque.labels.stamp import LabelRequest, Stamped, stamp
+from remarque.labels.vocabulary import LABEL_TYPES
+from remarque.preferences import DEFAULT_PREFERENCES, parse_preferences
+from remarque.sandbox import Sandbox
+
+__all__ = ["LABEL_TYPES", "Labeller", "Signing", "label_page", "prepare_development_keys", "read_label"]
+
+PKI = "pki"
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """The key that signs, the roots that verifications trust, and the development root where that one is in use."""
+
+    key: SigningKey
+    trust_anchors: bytes
+    development_root: bytes
+
+    @classmethod
+    def load(cls, settings: Settings) -> Signing:
+        """Read the keys that the settings name, or the development ones. Raises SigningUnavailable, saying why."""
+        anchors = b"" if settings.trust_anchors is None else settings.trust_anchors.read_bytes()
+        if (settings.c2pa_chain is None) != (settings.c2pa_key is None):
+            raise SigningUnavailable("REMARQUE_C2PA_CHAIN and REMARQUE_C2PA_KEY are set together or not at all.")
+        if settings.c2pa_chain is not None and settings.c2pa_key is not None:
+            return cls(load_signing_key(settings.c2pa_chain, settings.c2pa_key), anchors, b"")
+        pki = settings.data_dir / PKI
+        key = load_signing_key(pki / "chain.pem", pki / "key.pem")
+        return cls(key, anchors, (pki / "root.pem").read_bytes())
+
+
+def prepare_development_keys(settings: Settings) -> bool:
+    """Make the development certificate where none is configured and none was made before. Returns whether it did."""
+    pki = settings.data_dir / PKI
+    if settings.c2pa_chain is not None or (pki / "chain.pem").exists():
+        return False
+    make_development_pki(pki)
+    return True
+
+
+class Labeller:
+    """Writes labels, in processes of their own: they hold the key, and see only what a reader could decode."""
+
+    def __init__(self, settings: Settings, signing: Signing, reader: Reader, logbook: Logbook) -> None:
+        self._signing = signing
+        self._reader = reader
+        self._logbook = logbook
+        self._sandbox = Sandbox(
+            settings.readers,
+            seconds=settings.read_seconds,
+            preload=("remarque.labels.stamp", "remarque.labels.manifest"),
+        )
+        try:
+            self._sandbox.run(prove_signer, signing.key)
+        except BaseException:
+            self._sandbox.close()
+            raise
+
+    def label(self, caller: Caller, data: bytes, wish: LabelCreate) -> tuple[str, Stamped]:
+        """Label a picture. Returns the label's id and the labelled file, once its record is committed.
+
+        Raises PictureError, InvalidLabelRequest, InvalidManifestPresent, SigningUnavailable, Busy.
+        """
+        request = LabelRequest(
+            id=str(uuid.uuid4()),
+            created_at=wish.created_at or datetime.now(UTC),
+            preferences={**DEFAULT_PREFERENCES, **wish.preferences},
+            **wish.model_dump(include={"system", "system_version", "provider", "digital_source_type", "prompt"}),
+        )
+        fingerprints = self._reader.fingerprint(data)
+        stamped = self._sandbox.run(
+            _stamp, data, request, self._signing.key, wish.on_invalid, self._signing.trust_anchors
+        )
+        pdq = fingerprints.pdq[0].tobytes() if fingerprints.quality >= MIN_QUALITY else None
+
+        def unit(session: Session, tail: Tail) -> None:
+            index = tail.append(
+                "label",
+                opening={"id": request.id, "sha256": stamped.sha256, "pdq": "" if pdq is None else pdq.hex()},
+                identity={"party": caller.party, "key": caller.key},
+            )
+            session.add(
+                LabelRow(
+                    id=request.id,
+                    idx=index,
+                    party_id=caller.party,
+                    key_id=caller.key,
+                    system=request.system,
+                    system_version=request.system_version,
+                    provider=request.provider,
+                    digital_source_type=stamped.digital_source_type,
+                    preferences=dict(request.preferences),
+                    format=stamped.mime,
+                    layers=stamped.layers,
+                    digest_in=hashlib.sha256(data).digest(),
+                    digest_out=bytes.fromhex(stamped.sha256),
+                    pdq=pdq,
+                    manifest=stamped.manifest,
+                    created_at=request.created_at,
+                )
+            )
+
+        self._logbook.transact(unit)
+        return request.id, stamped
+
+    def close(self) -> None:
+        """End the processes."""
+        self._sandbox.close()
+
+
+def _stamp(data: bytes, request: LabelRequest, key: SigningKey, on_invalid: str, trust_anchors: bytes) -> Stamped:
+    return stamp(
+        data, request, key, on_invalid="replace" if on_invalid == "replace" else "refuse", trust_anchors=trust_anchors
+    )
+
+
+def read_label(session: Session, label_id: str, *, base_url: str) -> LabelRecord:
+    """Return the public record of a label. Raises NotFound."""
+    row = session.get(LabelRow, label_id)
+    if row is None:
+        raise NotFound(f"There is no label {label_id[:80]!r}.")
+    return LabelRecord(
+        id=row.id,
+        created_at=row.created_at,
+        system=row.system,
+        system_version=row.system_version,
+        provider=row.provider,
+        digital_source_type=row.digital_source_type,
+        preferences=parse_preferences(row.preferences),
+        format=row.format,
+        layers=row.layers,
+        sha256=row.digest_out.hex(),
+        log=position(session, row.idx),
+        page_url=label_page(base_url, row.id),
+    )
+
+
+def label_page(base_url: str, label_id: str) -> str:
+    """The address at which a label's record can be read."""
+    return f"{base_url}/v1/labels/{label_id}"

@@ -1,0 +1,90 @@
+"""The application: what it holds while it runs, and its routes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+
+from fastapi import FastAPI
+
+from app import problems
+from app.bodies import BodyLimit
+from app.db import Database
+from app.deps import Resources
+from app.index import Index
+from app.labelling import Labeller, Signing
+from app.limiting import Limiter
+from app.logbook import Logbook
+from app.reading import Reader
+from app.routers import checks, declarations, health, labels, log, parties
+from app.settings import Settings
+from app.verifying import Verifier
+from app.web import pages
+from remarque import __version__
+
+DESCRIPTION = """
+Artists say how their pictures may be used by AI. Dataset builders check pictures against what artists said.
+Generators label what they make. Anyone can verify all three.
+
+Every answer is `allowed`, `disallowed`, `constrained` or `unknown`, with reasons, for the state of the registry that it
+names. `unknown` is not a permission. Errors are `application/problem+json` (RFC 9457).
+"""
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Resources]:
+    """Hold everything that a service needs, and let go of it in the reverse order."""
+    with ExitStack() as stack:
+        database = Database(settings.database)
+        stack.callback(database.close)
+        reader = Reader(settings)
+        stack.callback(reader.close)
+        index = Index(database)
+        stack.callback(index.stop)
+        index.start()
+        logbook = Logbook(database, index.catch_up)
+        signing = Signing.load(settings)
+        labeller = Labeller(settings, signing, reader, logbook)
+        stack.callback(labeller.close)
+        yield Resources(
+            settings=settings,
+            database=database,
+            index=index,
+            logbook=logbook,
+            reader=reader,
+            labeller=labeller,
+            verifier=Verifier(database, index, reader, signing),
+            limiter=Limiter(settings),
+        )
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the application. Nothing is opened before it starts; ``app.prepare`` has made the data directory ready."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with running(settings) as held:
+            app.state.resources = held
+            yield
+
+    app = FastAPI(
+        title="Remarque",
+        version=__version__,
+        summary="How pictures may be used by AI: said by artists, checked by builders, labelled by generators.",
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan,
+        docs_url=None,  # the reference is a page of our own: nothing is loaded from elsewhere
+        redoc_url=None,
+    )
+    problems.install(app)
+    app.add_middleware(BodyLimit, settings=settings)
+    for router in (parties.router, declarations.router, checks.router, labels.router, log.router, health.router):
+        app.include_router(router)
+    pages.install(app)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """The application that the environment describes; what uvicorn's workers call."""
+    return create_app(Settings())
