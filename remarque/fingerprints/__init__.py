@@ -8,9 +8,11 @@ Importing this package needs Pillow and numpy alone; hashing a picture needs the
 
 import hashlib
 from dataclasses import dataclass
+from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from remarque.answers import Fingerprint
 from remarque.errors import TooPlain
@@ -33,6 +35,7 @@ __all__ = [
     "require_detail",
     "rgb_to_luma",
     "sniff",
+    "warm",
 ]
 
 
@@ -87,3 +90,12 @@ def require_detail(fingerprints: Fingerprints) -> None:
             f"The picture holds too little detail to be recognised again: "
             f"its quality is {fingerprints.quality}, the least that counts is {MIN_QUALITY}."
         )
+
+
+def warm() -> None:
+    """Fingerprint a small drawn picture, so that the first real one does not wait for imports and compiled code."""
+    rows, columns = np.indices((64, 96))
+    for form in ("JPEG", "PNG"):
+        file = BytesIO()
+        Image.fromarray((rows * columns % 256).astype(np.uint8)).convert("RGB").save(file, form)
+        fingerprint(file.getvalue())
