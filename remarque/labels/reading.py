@@ -107,7 +107,7 @@ def _with_statement(store: Store) -> Store:
 
 
 def _statements(store: Store) -> Iterator[tuple[str, bool]]:
-    """Yield each source type that the active manifest or an intact ancestor states, and whether its signer is trusted."""
+    """Yield each source type that the active manifest or an intact ancestor states, and if its signer is trusted."""
     manifests = mapping(store.report.get("manifests"))
     waiting = [(text(store.report.get("active_manifest")), store.state == "trusted")]
     seen: set[tuple[str, bool]] = set()

@@ -119,9 +119,20 @@ def _block(properties: Mapping[Name, str]) -> str:
 def _parse(packet: bytes) -> Element:
     if len(packet) > MAX_PACKET:
         raise Undecodable("the XMP packet is larger than any that makes sense")
-    root = _dom(packet.strip(b"\x00 \t\r\n"))
+    root = _dom(_as_utf8(packet))
     _rdf(root)
     return root
+
+
+def _as_utf8(packet: bytes) -> bytes:
+    """The packet without padding around it, in UTF-8; older writers use UTF-16 without a byte order mark."""
+    for encoding in ("utf-16-be", "utf-16-le"):
+        if packet.startswith("<".encode(encoding)):
+            try:
+                return packet.decode(encoding).strip("\x00 \t\r\n").encode()
+            except UnicodeError as error:
+                raise Undecodable("the XMP packet is not text") from error
+    return packet.strip(b"\x00 \t\r\n")
 
 
 def _dom(text: bytes) -> Element:
