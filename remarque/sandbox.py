@@ -97,6 +97,8 @@ class Sandbox:
         by default), runs out of memory or ends its process; Busy if no worker becomes idle in time or the sandbox is
         closed; RuntimeError with the remote traceback for any other exception, which is a bug.
         """
+        if function.__module__ == "__main__":
+            raise ValueError("a function of the main module cannot be imported by a worker; move it to another module")
         request = pickle.dumps((function, args), pickle.HIGHEST_PROTOCOL)
         try:
             slot = self._idle.get(timeout=self.patience)
