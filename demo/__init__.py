@@ -1,0 +1,1 @@
+"""A tour of the service on pictures that it draws itself: ``python -m demo`` or ``make demo``."""
