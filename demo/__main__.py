@@ -18,7 +18,7 @@ def main() -> int:
     console = Console()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)  # so that the service ends with the tour
-    console.print("[dim]Starting a service of its own; the first start compiles and takes a while …[/]")
+    console.print("[dim]Starting a service of its own …[/]")
     try:
         with running_service() as service:
             console.print(f"[dim]It listens at {service.url}, with a data directory that goes with it.[/]")

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from remarque.client import Client
 
-#: Seconds for a first start: migration, certificate, and numba compiling what it has no cache of yet (20 s measured
-#: on a slow machine). A second start takes about two.
-START_SECONDS = 120.0
+#: Seconds for a start. It took 1.4 on two cores with nothing else to do; a machine at work may need many times that.
+START_SECONDS = 60.0
 
 #: Seconds for a polite end before the process is killed.
 STOP_SECONDS = 10.0
