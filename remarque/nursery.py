@@ -81,6 +81,7 @@ def _fork(control: Connection, worker_fd: int, initializer: Callable[[], None] |
     try:
         control.close()
         _limit(nursery, memory_bytes)
+        _hush()
         _work(Connection(worker_fd), initializer)
     except BaseException:
         traceback.print_exc()
@@ -95,6 +96,16 @@ def _limit(nursery: int, memory_bytes: int) -> None:
             os._exit(1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+
+
+def _hush() -> None:
+    """Drop what is written to stderr from here on: libtiff fills it with whatever a hostile file makes it say.
+
+    Our own tracebacks travel to the owner with the answer.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def _work(connection: Connection, initializer: Callable[[], None] | None) -> None:

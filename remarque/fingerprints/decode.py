@@ -25,7 +25,7 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from remarque.errors import BodyTooLarge, NotAPicture, PictureError, ReadingStopped, TooManyPixels, Undecodable
 from remarque.fingerprints.luma import Luma, grey_to_luma, integers_to_luma, over_white, rgb_to_luma, stretched_to_luma
@@ -159,6 +159,8 @@ def _pillow(mime: str) -> Iterator[None]:
         raise
     except Image.DecompressionBombError as error:
         raise TooManyPixels("The picture has more pixels than are ever read here.") from error
+    except UnidentifiedImageError as error:
+        raise Undecodable(f"The picture ({mime}) has a broken header, or ends in it.") from error
     except MemoryError as error:
         raise ReadingStopped("Reading the picture took too much memory.") from error
     except Exception as error:
