@@ -97,7 +97,9 @@ def stripped(data: bytes) -> bytes:
 def tampered(data: bytes) -> bytes:
     """Another picture under the same label: pixels painted over, the label's chunks carried along."""
     picture = Image.fromarray(pixels(data).copy())
-    ImageDraw.Draw(picture).ellipse(_box(WIDTH / 2, HEIGHT / 2, 90), fill=(250, 240, 220))
+    ImageDraw.Draw(picture).ellipse(
+        _box(picture.width / 2, picture.height / 2, picture.height / 7), fill=(250, 240, 220)
+    )
     label = [chunk for kind, chunk in _chunks(data) if kind in (b"caBX", b"iTXt")]
     painted = [chunk for _, chunk in _chunks(png(picture))]
     return data[:8] + b"".join([painted[0], *label, *painted[1:]])

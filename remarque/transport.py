@@ -48,7 +48,7 @@ class Transport:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.base_url = service_address(base_url)
-        self._key = _usable_key(api_key)
+        self._key = usable_key(api_key)
         self._sleep = sleep
         headers = {"User-Agent": f"remarque/{__version__}", "Accept": "application/json"}
         if self._key is not None:
@@ -196,9 +196,10 @@ def _backoff(attempt: int) -> float:
     return 0.5 * 2.0**attempt
 
 
-def _usable_key(key: str | None) -> str | None:
+def usable_key(key: str | None) -> str | None:
+    """The key as it was given, if it can travel in a header. Raises InvalidRequest, which does not repeat it."""
     if key is not None and _KEY.fullmatch(key) is None:
-        raise InvalidRequest("the key is empty or holds characters that no key has")  # and is not repeated here
+        raise InvalidRequest("the key is empty or holds characters that no key has")
     return key
 
 

@@ -11,13 +11,8 @@ from typing import Annotated
 import typer
 
 from remarque import __version__
-from remarque.cli.check import check
-from remarque.cli.declare import declare
-from remarque.cli.label import label
+from remarque.cli import check, declare, label, selftest, serve, verify
 from remarque.cli.output import FAILED, say
-from remarque.cli.selftest import selftest
-from remarque.cli.serve import serve
-from remarque.cli.verify import verify
 from remarque.errors import RemarqueError
 
 app = typer.Typer(
@@ -40,13 +35,15 @@ def _remarque(
     """Say how pictures may be used by AI, check them, label generated ones, verify all three."""
 
 
-app.command()(declare)
-app.command()(check)
-app.command()(label)
-app.command()(verify)
-app.command()(selftest)
+app.command()(declare.declare)
+app.command()(check.check)
+app.command()(label.label)
+app.command()(verify.verify)
+app.command()(selftest.selftest)
 # What follows `serve` is read by the service's own command, its --help too.
-app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(serve)
+app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(
+    serve.serve
+)
 
 
 def main() -> None:

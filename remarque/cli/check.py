@@ -105,7 +105,8 @@ def _is_judged(result: CheckResult) -> bool:
     """Whether there is an answer: something is said, or it is known that nothing is. Everything else is a failure."""
     if result.preference is not Preference.UNKNOWN:
         return True
-    return all(reason.code in _NOTHING_SAID or reason.preference is not None for reason in result.reasons)
+    said = [reason.code in _NOTHING_SAID or reason.preference is not None for reason in result.reasons]
+    return all(said) and len(said) > 0
 
 
 @dataclass(frozen=True)

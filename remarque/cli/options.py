@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from remarque.codec import read_time
 from remarque.errors import InvalidInput
 from remarque.preferences import Category, Preference, parse_category, parse_preference
+from remarque.transport import service_address, usable_key
 
 Paths = Annotated[
     list[Path],
@@ -17,22 +18,36 @@ Paths = Annotated[
         metavar="PATH...", exists=True, help="Pictures and folders; folders are searched, hidden files skipped."
     ),
 ]
-Registry = Annotated[str, typer.Option(envvar="REMARQUE_REGISTRY", help="Address of the registry.", show_default=False)]
-OptionalRegistry = Annotated[
-    str | None, typer.Option(envvar="REMARQUE_REGISTRY", help="Address of the registry.", show_default=False)
-]
-Key = Annotated[
-    str,
-    typer.Option(
-        envvar="REMARQUE_KEY", help="Your key. The variable keeps it out of the list of processes.", show_default=False
-    ),
-]
-OptionalKey = Annotated[
-    str | None,
-    typer.Option(
-        envvar="REMARQUE_KEY", help="Your key. The variable keeps it out of the list of processes.", show_default=False
-    ),
-]
+
+
+def read_address(text: str | None) -> str | None:
+    """The address of a registry. Raises typer.BadParameter."""
+    try:
+        return None if text is None else service_address(text)
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _key(text: str | None) -> str | None:
+    try:
+        return usable_key(text)
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+REGISTRY: Any = typer.Option(
+    envvar="REMARQUE_REGISTRY", help="Address of the registry.", show_default=False, callback=read_address
+)
+KEY: Any = typer.Option(
+    envvar="REMARQUE_KEY",
+    help="Your key. The variable keeps it out of the list of processes.",
+    show_default=False,
+    callback=_key,
+)
+Registry = Annotated[str, REGISTRY]
+OptionalRegistry = Annotated[str | None, REGISTRY]
+Key = Annotated[str, KEY]
+OptionalKey = Annotated[str | None, KEY]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 

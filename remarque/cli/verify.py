@@ -1,8 +1,8 @@
 """``remarque verify``: what do the labels of these files say, and do they hold?"""
 
-import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ import typer
 
 from remarque.answers import Verdict
 from remarque.cli.files import find_pictures
-from remarque.cli.options import Json, Paths
+from remarque.cli.options import Json, Paths, read_address
 from remarque.cli.output import DONE, FAILED, FINDING, problem, progress, tell_json, tell_table
 from remarque.cli.signers import development_pki
 from remarque.client import Client
@@ -31,7 +31,9 @@ def verify(
     registry: Annotated[
         str | None,
         typer.Option(
-            help="Send the files to this registry instead of reading them on this machine.", show_default=False
+            help="Send the files to this registry instead of reading them on this machine.",
+            show_default=False,
+            callback=read_address,
         ),
     ] = None,
     trust_anchors: Annotated[
@@ -67,20 +69,17 @@ def _remote(registry: str) -> Iterator[Verify]:
 @contextmanager
 def _local(trust_anchors: Path | None) -> Iterator[Verify]:
     """Read in a process that can be stopped: the files may come from anywhere."""
-    importlib.import_module("remarque.labels.verify")  # tells which extra is missing, where one is
+    from remarque.labels.verify import read_labels  # tells which extra is missing, where one is
     from remarque.sandbox import Sandbox
 
-    anchors = b"" if trust_anchors is None else trust_anchors.read_bytes()
     development = development_pki() / "root.pem"
-    root = development.read_bytes() if development.exists() else b""
+    read = partial(
+        read_labels,
+        trust_anchors=b"" if trust_anchors is None else trust_anchors.read_bytes(),
+        development_root=development.read_bytes() if development.exists() else b"",
+    )
     with Sandbox(1, preload=("remarque.labels.verify",)) as sandbox:
-        yield lambda data: dict(to_json(sandbox.run(_read, data, anchors, root)))
-
-
-def _read(data: bytes, anchors: bytes, root: bytes) -> Any:
-    from remarque.labels.verify import read_labels
-
-    return read_labels(data, trust_anchors=anchors, development_root=root)
+        yield lambda data: dict(to_json(sandbox.run(read, data)))
 
 
 def _verify(path: Path, read: Verify) -> dict[str, Any]:
