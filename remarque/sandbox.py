@@ -131,10 +131,10 @@ class Sandbox:
                 raise ReadingStopped(f"Reading took more than {seconds:g} seconds and was stopped.")
             kind, value = pickle.loads(connection.recv_bytes())  # noqa: S301 - our own process, forked from our own code
         except (EOFError, OSError):
-            how = _told(self._renew(slot))
-            if not self._end.alive:
-                raise Busy("The reader is being shut down.") from None
-            raise ReadingStopped(f"Reading crashed the process that did it ({how}).") from None
+            code = self._renew(slot)
+            if code is None:  # it went with the nursery, or all are being closed: not this request's doing
+                raise Busy("The readers are being restarted; try again in a few seconds.") from None
+            raise ReadingStopped(f"Reading crashed the process that did it ({_told(code)}).") from None
         except BaseException:  # stopped, or interrupted: an answer that comes later must not meet the next question
             self._renew(slot)
             raise
@@ -158,10 +158,10 @@ class Sandbox:
         """End the worker of that slot and start another; return the exit code of the old one, if it is known."""
         old, slot.worker = slot.worker, None
         code = None
+        if old is not None:
+            old.connection.close()
+            code = self._nursery.bury(old.pid)
         with contextlib.suppress(OSError, EOFError):
-            if old is not None:
-                old.connection.close()
-                code = self._nursery.bury(old.pid)
             slot.worker = self._nursery.fork()
         return code
 
@@ -202,27 +202,35 @@ class _Nursery:
         with self._lock:
             if self._closed:
                 raise BrokenPipeError("the sandbox is closed")
-            if self._process.poll() is not None:
+            try:
+                worker = self._forked()
+            except (OSError, EOFError):  # the nursery died: somebody killed it, or the machine ran out of memory
                 self._stop()
                 self._start()
-            ours, theirs = socket.socketpair()
-            connection = Connection(ours.detach())
-            with theirs:
-                self._control.send("fork")
-                send_handle(self._control, theirs.fileno(), self._process.pid)
-            pid = self._control.recv()
-        if pid is None:
-            connection.close()
+                worker = self._forked()
+        if worker is None:
             raise BlockingIOError("no process could be forked")
-        return _Worker(pid, connection)
+        return worker
+
+    def _forked(self) -> _Worker | None:
+        ours, theirs = socket.socketpair()
+        connection = Connection(ours.detach())
+        with theirs:
+            self._control.send("fork")
+            send_handle(self._control, theirs.fileno(), self._process.pid)
+        pid = self._control.recv()
+        return None if pid is None else _Worker(pid, connection)
 
     def bury(self, pid: int) -> int | None:
         """End the worker ``pid``; return its exit code, negative for a signal, None if the nursery does not know it."""
         with self._lock:
             if self._closed:
                 return None
-            self._control.send(pid)
-            code: int | None = self._control.recv()
+            try:
+                self._control.send(pid)
+                code: int | None = self._control.recv()
+            except (OSError, EOFError):  # the nursery died, and its workers with it
+                return None
             return code
 
     def close(self) -> None:
@@ -247,9 +255,7 @@ def _same_error(kind: type[BaseException], message: str, state: dict[str, Any]) 
     return error
 
 
-def _told(code: int | None) -> str:
-    if code is None:
-        return "it is gone"
+def _told(code: int) -> str:
     if code < 0:
         return f"signal {-code}, {signal.strsignal(-code)}"
     return f"exit code {code}"
