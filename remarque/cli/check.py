@@ -11,7 +11,7 @@ from remarque.answers import CheckResult, Depth, Reason
 from remarque.cli.files import find_pictures
 from remarque.cli.local import hash_to_check
 from remarque.cli.options import Json, OptionalKey, Paths, Registry
-from remarque.cli.output import DONE, FAILED, FINDING, problem, progress, say, tell_json, tell_table
+from remarque.cli.output import DONE, FAILED, FINDING, end, problem, say, tell_json, tell_table, walk
 from remarque.client import Claims, Client
 from remarque.codec import to_json
 from remarque.errors import InvalidInput, RemarqueError, ServiceRefused
@@ -66,16 +66,24 @@ def check(
     Exit code 1 where something is disallowed or constrained, else 3 where something could not be judged, else 0. That
     nobody said anything is 'unknown': it is not a permission, and the exit code is 0.
     """
-    pictures = find_pictures(paths)
-    with Client(registry, key) as client, progress(list(batches(pictures)), "checking") as walk:
+    with Client(registry, key) as client:
         question = _Question(client, purpose, depth, claims, no_upload)
-        judged = [one for batch in walk for one in question.ask(batch)]
+        answered, stopped = walk(list(batches(find_pictures(paths))), "checking", question.ask)
+    judged = [one for batch in answered for one in batch]
     if json:
-        tell_json(_document(client.base_url, purpose, judged))
-    else:
+        tell_json(
+            {
+                "registry": client.base_url,
+                "purpose": purpose.value,
+                "results": [_document(one) for one in judged],
+                "counts": _counts(judged),
+                "stopped": None if stopped is None else problem(stopped),
+            }
+        )
+    elif judged:
         tell_table(("picture", purpose.value, "reason"), (_row(one) for one in judged))
         _note(judged)
-    raise typer.Exit(exit_code([one.result for one in judged]))
+    end(exit_code([one.result for one in judged]), stopped)
 
 
 def batches(pictures: Sequence[Path]) -> Iterator[list[Path]]:
@@ -185,19 +193,15 @@ def _not_judged(path: Path, error: RemarqueError | OSError) -> Judged:
     return Judged(path, CheckResult(name=path.name, preference=Preference.UNKNOWN, reasons=[reason]))
 
 
-def _document(registry: str, purpose: Category, judged: Sequence[Judged]) -> dict[str, Any]:
-    """The stable JSON of a run. ``judged`` false: it is not known whether anything is said about this picture."""
-    results = [
-        {
-            "path": str(one.path),
-            "judged": _is_judged(one.result),
-            **{name: value for name, value in to_json(one.result).items() if name != "name"},
-            "tree_size": one.tree_size,
-            "root": one.root,
-        }
-        for one in judged
-    ]
-    return {"registry": registry, "purpose": purpose.value, "results": results, "counts": _counts(judged)}
+def _document(one: Judged) -> dict[str, Any]:
+    """The stable JSON of one picture. ``judged`` false: it is not known whether anything is said about it."""
+    return {
+        "path": str(one.path),
+        "judged": _is_judged(one.result),
+        **{name: value for name, value in to_json(one.result).items() if name != "name"},
+        "tree_size": one.tree_size,
+        "root": one.root,
+    }
 
 
 def _counts(judged: Sequence[Judged]) -> dict[str, int]:

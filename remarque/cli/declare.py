@@ -13,10 +13,10 @@ from remarque.cli.files import find_pictures, state_dir
 from remarque.cli.journal import Journal, statement_digest
 from remarque.cli.local import fingerprints_to_declare
 from remarque.cli.options import Json, Key, Paths, Registry, read_moment, read_preferences
-from remarque.cli.output import DONE, FAILED, problem, progress, say, tell, tell_json
+from remarque.cli.output import DONE, FAILED, end, problem, say, tell, tell_json, walk
 from remarque.client import Client, Statement
 from remarque.codec import to_json
-from remarque.errors import InvalidInput, ServiceError, ServiceRefused
+from remarque.errors import InvalidInput, ServiceRefused
 from remarque.preferences import DEFAULT_PREFERENCES, Category, Preference
 
 #: A refusal with one of these statuses is about this one picture; every other would meet the next picture too.
@@ -67,32 +67,24 @@ def declare(
         "constraint": constraint,
         "valid_until": read_moment(valid_until),
     }
-    results: list[dict[str, Any]] = []
-    stopped: ServiceError | None = None
     with Client(registry, key) as client, Journal(state_dir(), client.base_url, key) as journal:
         run = _Run(client, journal, statement, {**DEFAULT_PREFERENCES, **preferences}, no_upload)
-        try:
-            with progress(pictures, "declaring") as walk:
-                for path in walk:
-                    results.append(run.declare(path))
-                    if not json:
-                        tell(_line(results[-1]))
-        except ServiceError as error:
-            stopped = error
-    failed = [result for result in results if result["problem"] is not None]
+        results, stopped = walk(
+            pictures, "declaring", run.declare, None if json else lambda result: tell(_line(result))
+        )
+    failed = sum(result["problem"] is not None for result in results)
     if json:
         tell_json(
             {
                 "registry": client.base_url,
                 "results": results,
-                "counts": {"pictures": len(pictures), "declared": len(results) - len(failed), "failed": len(failed)},
+                "counts": {"pictures": len(pictures), "declared": len(results) - failed, "failed": failed},
                 "stopped": None if stopped is None else problem(stopped),
             }
         )
     if stopped is not None:
         say(f"{len(results)} of {len(pictures)} pictures were sent; start again to go on with the others")
-        raise stopped
-    raise typer.Exit(FAILED if failed else DONE)
+    end(FAILED if failed else DONE, stopped)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import typer
 
 from remarque.cli.files import pictures_below, write_whole
 from remarque.cli.options import Json, OptionalKey, OptionalRegistry, read_preferences
-from remarque.cli.output import DONE, FAILED, problem, progress, say, tell, tell_json
+from remarque.cli.output import DONE, FAILED, end, problem, say, tell, tell_json, walk
 from remarque.cli.signers import Signed, Wish, cert_signer, development_signer, registry_signer
 from remarque.errors import InvalidInput, InvalidManifestPresent, ServiceRefused
 
@@ -77,16 +77,13 @@ def label(
         signer = registry_signer(wish, registry, key)
     else:
         signer = development_signer(wish)
-    results = []
-    with signer as (name, sign), progress(pairs, "labelling") as walk:
+    with signer as (name, sign):
         say(f"signing with {name}")
-        for one, target in walk:
-            results.append(_label(one, target, sign))
-            if not json:
-                tell(_line(results[-1]))
+        show = None if json else lambda result: tell(_line(result))
+        results, stopped = walk(pairs, "labelling", lambda pair: _label(*pair, sign), show)
     if json:
-        tell_json({"signer": name, "results": results})
-    raise typer.Exit(DONE if all(result["problem"] is None for result in results) else FAILED)
+        tell_json({"signer": name, "results": results, "stopped": None if stopped is None else problem(stopped)})
+    end(DONE if all(result["problem"] is None for result in results) else FAILED, stopped)
 
 
 def _pairs(source: Path, out: Path) -> list[tuple[Path, Path]]:

@@ -5,10 +5,11 @@ Names of files and words of a service are shown as plain text: no markup, no con
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -24,6 +25,7 @@ FAILED = 3
 PROGRESS_FROM = 4
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def plain(text: str) -> str:
@@ -68,8 +70,37 @@ def progress(items: Sequence[T], doing: str) -> Iterator[Iterable[T]]:
         yield items
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    # Lines on the same terminal go above the bar; lines into a file or a pipe are none of its business.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
         yield bar.track(items, description=doing)
+
+
+def walk(
+    items: Sequence[T], doing: str, do: Callable[[T], R], show: Callable[[R], object] | None = None
+) -> tuple[list[R], RemarqueError | None]:
+    """Do something with every item and return what came out, with the error that stopped it before the end, if any.
+
+    ``do`` returns what is wrong with one item and raises only what would meet the next one too. What was done before
+    is done: it is told, whatever came after.
+    """
+    results: list[R] = []
+    try:
+        with progress(items, doing) as steps:
+            for item in steps:
+                results.append(do(item))
+                if show is not None:
+                    show(results[-1])
+    except RemarqueError as error:
+        return results, error
+    return results, None
+
+
+def end(code: int, stopped: RemarqueError | None) -> NoReturn:
+    """End the command. A run that was stopped says why, and is never done; a finding stays a finding."""
+    if stopped is not None:
+        say(f"remarque: {stopped}")
+        code = code or FAILED
+    raise typer.Exit(code)
 
 
 def problem(error: RemarqueError | OSError) -> dict[str, str]:

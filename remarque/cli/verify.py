@@ -11,7 +11,7 @@ import typer
 from remarque.answers import Verdict
 from remarque.cli.files import find_pictures
 from remarque.cli.options import Json, Paths, read_address
-from remarque.cli.output import DONE, FAILED, FINDING, problem, progress, tell_json, tell_table
+from remarque.cli.output import DONE, FAILED, FINDING, end, problem, tell_json, tell_table, walk
 from remarque.cli.signers import development_pki
 from remarque.client import Client
 from remarque.codec import to_json
@@ -51,13 +51,13 @@ def verify(
         raise typer.BadParameter("a registry trusts its own roots", param_hint="--trust-anchors")
     pictures = find_pictures(paths)
     verifier = _local(trust_anchors) if registry is None else _remote(registry)
-    with verifier as read, progress(pictures, "verifying") as walk:
-        results = [_verify(path, read) for path in walk]
+    with verifier as read:
+        results, stopped = walk(pictures, "verifying", lambda path: _verify(path, read))
     if json:
-        tell_json({"registry": registry, "results": results})
-    else:
+        tell_json({"registry": registry, "results": results, "stopped": None if stopped is None else problem(stopped)})
+    elif results:
         tell_table(("picture", "verdict", "summary"), map(_row, results))
-    raise typer.Exit(_exit_code(results))
+    end(_exit_code(results), stopped)
 
 
 @contextmanager

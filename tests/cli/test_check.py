@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from demo.service import Service
-from remarque.answers import CheckResult, Reason
+from remarque.answers import Check, CheckResult, Reason
 from remarque.cli.check import batches, exit_code
-from remarque.client import Client
+from remarque.client import Client, Image
+from remarque.errors import ServiceUnreachable
 from remarque.preferences import Preference
 from tests.cli.conftest import Run, draw, png, save, smaller
 
@@ -117,10 +119,35 @@ def test_a_key_that_is_none_is_wrong_use_and_not_repeated(run: Run, tmp_path: Pa
 
 
 def test_no_answer_is_no_permission(run: Run, tmp_path: Path) -> None:
-    ran = run("check", save(tmp_path / "a.png", 211), "--registry", "http://127.0.0.1:9", "--json")
-    assert (ran.code, ran.out) == (3, "")
-    assert ran.err.startswith("remarque: ")
-    assert ran.err.count("\n") == 1
+    command = ("check", save(tmp_path / "a.png", 211), "--registry", "http://127.0.0.1:9")
+    ran = run(*command, "--json")
+    assert ran.code == 3
+    assert ran.json["results"] == []
+    assert ran.json["stopped"]["code"] == "service_unreachable"
+    told = run(*command)
+    assert (told.code, told.out) == (3, "")
+    assert told.err.startswith("remarque: no answer from http://127.0.0.1:9")
+    assert told.err.count("\n") == 1
+
+
+def test_what_was_judged_before_the_service_ended_is_told(
+    run: Run, service: Service, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.declare(png(draw(212)))
+    pictures = [save(tmp_path / f"{i:02}.png", 212 + i) for i in range(12)]
+    check = Client.check
+
+    def ending(self: Client, *images: Image, **asked: Any) -> Check:
+        if len(images) < 10:
+            raise ServiceUnreachable("the service ended")
+        return check(self, *images, **asked)
+
+    monkeypatch.setattr(Client, "check", ending)
+    ran = run("check", *pictures, "--registry", service.url, "--json")
+    assert ran.code == 1
+    assert len(ran.json["results"]) == 10
+    assert ran.json["stopped"] == {"code": "service_unreachable", "detail": "the service ended"}
+    assert run("check", *pictures[1:], pictures[1], "--registry", service.url).code == 3
 
 
 def result(preference: Preference, *reasons: Reason) -> CheckResult:

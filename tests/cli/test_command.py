@@ -1,5 +1,6 @@
 """The command as a whole: its parts, its help, and what it says where something is not installed."""
 
+import json
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -11,7 +12,7 @@ from remarque import __version__
 from remarque.cli import selftest, serve
 from remarque.cli.files import find_pictures, write_whole
 from remarque.errors import LogError, MissingExtra, RemarqueError
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, save
 
 #: The options of DESIGN's command contract that exist today.
 OPTIONS = {
@@ -49,23 +50,56 @@ def test_no_command_and_unknown_commands_are_wrong_use(run: Run) -> None:
     assert run("bless").code == 2
 
 
-def test_the_base_install_is_enough_to_start() -> None:
-    """What the extras bring is loaded by the commands that need it, and by no others."""
+#: What a base install does not have.
+EXTRAS = {"app", "c2pa", "defusedxml", "fastapi", "imagehash", "numba", "scipy", "sqlalchemy", "sqlmodel", "starlette"}
+
+
+def test_the_command_loads_no_extra_until_it_is_needed() -> None:
     program = "import sys, remarque.cli; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    extras = {
-        "numba",
-        "imagehash",
-        "scipy",
-        "c2pa",
-        "defusedxml",
-        "fastapi",
-        "starlette",
-        "sqlmodel",
-        "sqlalchemy",
-        "app",
-    }
-    assert not extras & set(loaded)
+    assert not EXTRAS & set(loaded)
+
+
+#: Runs the command as if nothing of the extras were installed.
+BASE_INSTALL = f"""
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {sorted(EXTRAS)}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+from remarque.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("verify a.png", "pip install 'remarque[label]'"),
+        ("label a.png b.png --system Brush", "pip install 'remarque[label]'"),
+        ("check a.png --no-upload --registry http://127.0.0.1:9", "pip install 'remarque[filter]'"),
+        ("declare a.png --no-upload --registry http://127.0.0.1:9 --key rmq_x", "pip install 'remarque[filter]'"),
+        ("check a.png --registry http://127.0.0.1:9", "no answer from http://127.0.0.1:9"),
+        ("serve", "it runs from the source tree"),
+    ],
+)
+def test_a_command_whose_extra_is_missing_says_which(state: Path, tmp_path: Path, command: str, told: str) -> None:
+    save(tmp_path / "a.png", 500)
+    run = [sys.executable, "-c", BASE_INSTALL, *command.split()]
+    ended = subprocess.run(run, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert ended.returncode == 3
+    assert told in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_selftest_of_a_base_install_fails_nothing() -> None:
+    run = [sys.executable, "-c", BASE_INSTALL, "selftest", "--json"]
+    ended = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert {part["state"] for part in json.loads(ended.stdout)["parts"]} == {"not_installed"}
 
 
 @pytest.mark.parametrize("missing", ["app.nowhere:serve", "json:serve"])

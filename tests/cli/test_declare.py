@@ -1,5 +1,9 @@
 """``remarque declare``: what is told, what is remembered, and what goes on when one picture fails."""
 
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -190,6 +194,20 @@ def test_names_of_files_cannot_act_on_the_terminal(run: Run, service: Service, k
     assert "\x1b" not in ran.out
     assert "[bold]" in ran.out
     assert ran.out.count("\n") == 1
+
+
+def test_the_progress_bar_keeps_out_of_a_pipe(service: Service, key: str, state: Path, tmp_path: Path) -> None:
+    pictures = [save(tmp_path / f"{i}.png", 120 + i) for i in range(5)]
+    terminal, theirs = pty.openpty()
+    command = [sys.executable, "-m", "remarque.cli", "declare", *pictures, "--registry", service.url]
+    environment = os.environ | {"REMARQUE_KEY": key, "TERM": "xterm"}
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=environment, text=True, check=True)
+    os.close(theirs)
+    shown = os.read(terminal, 100_000)
+    os.close(terminal)
+    assert [line.split()[0] for line in ended.stdout.splitlines()] == ["declared"] * 5
+    assert b"declaring" in shown
+    assert b"dec_" not in shown
 
 
 def test_the_journal_survives_a_kill_in_the_middle_of_a_line(tmp_path: Path) -> None:
