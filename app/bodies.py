@@ -20,6 +20,8 @@ from remarque.errors import BodyTooLarge, InvalidRequest, TooManyItems, Unsuppor
 
 #: What one pdq takes in a JSON array: 64 digits, two quotes, a comma and a space.
 JSON_BYTES_A_HASH = 68
+#: Room around the hashes of a JSON body.
+JSON_ROOM = 10_000
 #: Room around the pictures of a multipart body: part headers, and the declaration beside them.
 FORM_ROOM = 1_000_000
 #: How much of an oversized body is read and thrown away, so that its sender gets to read the answer.
@@ -34,7 +36,7 @@ class BodyLimit:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._limit = max(settings.max_body_bytes + FORM_ROOM, settings.max_hashes * JSON_BYTES_A_HASH)
+        self._limit = max(settings.max_body_bytes + FORM_ROOM, settings.max_hashes * JSON_BYTES_A_HASH + JSON_ROOM)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

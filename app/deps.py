@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
 from sqlmodel import Session
 
 from app.access import Caller, Scope, identify, require
@@ -80,10 +81,16 @@ MaybeCaller = Annotated[Caller | None, Depends(_caller)]
 BaseUrl = Annotated[str, Depends(_base_url)]
 
 
+#: For the OpenAPI document alone; ``identify`` reads the header.
+_BEARER = HTTPBearer(scheme_name="key", description="A key of this registry: rmq_…", auto_error=False)
+#: The ``openapi_extra`` of a route that answers without a key as well.
+KEY_IS_OPTIONAL = {"security": [{}, {"key": []}]}
+
+
 def having(scope: Scope) -> Any:
     """A dependency: the caller, whose key has ``scope``."""
 
-    def caller_with_scope(caller: MaybeCaller) -> Caller:
+    def caller_with_scope(caller: MaybeCaller, _documented: Annotated[object, Security(_BEARER)]) -> Caller:
         return require(caller, scope)
 
     return Depends(caller_with_scope)

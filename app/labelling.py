@@ -23,7 +23,7 @@ from remarque.labels.manifest import prove_signer
 from remarque.labels.signer import SigningKey, load_signing_key, make_development_pki
 from remarque.labels.stamp import LabelRequest, Stamped, stamp
 from remarque.labels.vocabulary import LABEL_TYPES
-from remarque.preferences import DEFAULT_PREFERENCES, parse_preferences
+from remarque.preferences import DEFAULT_PREFERENCES, parse_preferences, write_preferences
 from remarque.sandbox import Sandbox
 
 __all__ = ["LABEL_TYPES", "Labeller", "Signing", "label_page", "prepare_development_keys", "read_label"]
@@ -70,7 +70,6 @@ class Labeller:
         self._logbook = logbook
         self._sandbox = Sandbox(
             settings.readers,
-            seconds=settings.read_seconds,
             preload=("remarque.labels.stamp", "remarque.labels.manifest"),
         )
         try:
@@ -112,7 +111,7 @@ class Labeller:
                     system_version=request.system_version,
                     provider=request.provider,
                     digital_source_type=stamped.digital_source_type,
-                    preferences=dict(request.preferences),
+                    preferences=write_preferences(request.preferences),
                     format=stamped.mime,
                     layers=stamped.layers,
                     digest_in=hashlib.sha256(data).digest(),

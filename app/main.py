@@ -7,7 +7,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 from fastapi import FastAPI
 
-from app import problems
+from app import openapi, problems
 from app.bodies import BodyLimit
 from app.db import Database
 from app.deps import Resources
@@ -82,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (parties.router, declarations.router, checks.router, labels.router, log.router, health.router):
         app.include_router(router)
     pages.install(app)
+    app.openapi = lambda: openapi.complete(app)  # type: ignore[method-assign]  # how FastAPI asks to be extended
     return app
 
 

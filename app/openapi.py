@@ -1,16 +1,74 @@
-"""Print the OpenAPI document: ``make openapi`` writes it, a test compares."""
+"""The OpenAPI document: what FastAPI makes of the routes, completed with examples, bodies and problems.
+
+``python -m app.openapi`` prints it; ``make openapi`` writes it, a test compares.
+"""
 
 import json
 from pathlib import Path
+from typing import Any
 
-from app.main import create_app
-from app.settings import Settings
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from app.examples import ANSWERS
+from app.problems import MEDIA_TYPE, Problem, documented
+from app.schemas.requests import DeclarationCreate, FingerprintDeclaration, HashesCheck, LabelCreate
+from remarque.errors import InvalidRequest
+
+#: Bodies that are read by hand, because a route takes several encodings.
+BODIES = (DeclarationCreate, FingerprintDeclaration, HashesCheck, LabelCreate)
+REF = "#/components/schemas/"
+
+
+def complete(app: FastAPI) -> dict[str, Any]:
+    """Build the document of an application, once."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=app.routes,
+            license_info=app.license_info,
+        )
+        _, definitions = models_json_schema(
+            [(model, "validation") for model in (*BODIES, Problem)], ref_template=REF + "{model}"
+        )
+        schemas = made["components"]["schemas"]
+        schemas.update(definitions["$defs"])
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        for operations in made["paths"].values():
+            for operation in operations.values():
+                for status, response in operation["responses"].items():
+                    operation["responses"][status] = _completed(int(status), response)
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+def _completed(status: int, response: dict[str, Any]) -> dict[str, Any]:
+    content = response.get("content", {})
+    if status >= 400:
+        if MEDIA_TYPE not in content:  # FastAPI's own idea of a validation error
+            response = documented(InvalidRequest)[status]
+        return {
+            **response,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": REF + Problem.__name__}, **response["content"][MEDIA_TYPE]}},
+        }
+    schema = content.get("application/json", {}).get("schema", {})
+    name = schema.get("$ref", schema.get("anyOf", [{}])[0].get("$ref", "")).removeprefix(REF)
+    if name:
+        content["application/json"]["example"] = ANSWERS[name]
+    return response
 
 
 def document() -> str:
     """The document as it is committed."""
-    app = create_app(Settings(data_dir=Path("data"), readers=1))
-    return json.dumps(app.openapi(), indent=1, ensure_ascii=False) + "\n"
+    from app.main import create_app  # it needs this module to describe itself
+    from app.settings import Settings
+
+    return json.dumps(create_app(Settings(data_dir=Path("data"))).openapi(), indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

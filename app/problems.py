@@ -62,14 +62,15 @@ TABLE: dict[type[errors.RemarqueError], Row] = {
     errors.SigningUnavailable: Row(HTTPStatus.SERVICE_UNAVAILABLE, "Labels cannot be signed at the moment"),
 }
 
-#: Problems that no class of ours stands for: those of HTTP itself.
-OF_HTTP: dict[int, str] = {
-    400: "invalid-request",
-    404: "not-found",
-    405: "method-not-allowed",
-    413: "body-too-large",
-    415: "unsupported-encoding",
+#: Problems that no class of ours stands for.
+METHOD_NOT_ALLOWED = "method-not-allowed"
+INTERNAL = "internal"
+OTHERS = {
+    METHOD_NOT_ALLOWED: Row(HTTPStatus.METHOD_NOT_ALLOWED, "That method is not offered there"),
+    INTERNAL: Row(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here"),
 }
+#: What HTTP itself, or the framework, says with a bare status.
+OF_HTTP: dict[int, type[errors.RemarqueError]] = {400: errors.InvalidRequest, 404: errors.NotFound}
 
 
 class FieldProblem(BaseModel):
@@ -106,7 +107,7 @@ def documented(*classes: type[errors.RemarqueError]) -> dict[int | str, dict[str
         status = row(error).status
         entry = found.setdefault(
             int(status),
-            {"model": Problem, "description": status.phrase, "content": {MEDIA_TYPE: {"examples": {}}}},
+            {"description": status.phrase, "content": {MEDIA_TYPE: {"examples": {}}}},
         )
         entry["content"][MEDIA_TYPE]["examples"][slug(error)] = {
             "value": {
@@ -151,8 +152,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
-        name = OF_HTTP.get(error.status_code, "http")
-        response = answer(error.status_code, name, HTTPStatus(error.status_code).phrase, str(error.detail))
+        where = f"{request.method} {request.url.path}"
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            title, name = OTHERS[METHOD_NOT_ALLOWED].title, METHOD_NOT_ALLOWED
+            response = answer(error.status_code, name, title, f"{where} is not offered; see the Allow header.")
+        else:
+            ours = OF_HTTP.get(error.status_code, errors.RemarqueError)
+            found = row(ours)
+            response = answer(found.status, slug(ours), found.title, f"{where}: {error.detail}.")
         response.headers.update(error.headers or {})
         return response
 
@@ -163,4 +170,5 @@ def install(app: FastAPI) -> None:
 
 
 def _internal() -> Response:
-    return answer(500, "internal", "Something went wrong here", "The request failed through a fault of the service.")
+    found = OTHERS[INTERNAL]
+    return answer(found.status, INTERNAL, found.title, "The request failed through a fault of the service.")

@@ -27,7 +27,7 @@ from remarque.errors import (
 )
 from remarque.fingerprints import MIN_QUALITY
 from remarque.matching.matcher import PDQ, algorithm_named, parse_hash
-from remarque.preferences import DEFAULT_PREFERENCES, Category, Claim, Preference, parse_preferences
+from remarque.preferences import DEFAULT_PREFERENCES, Category, Claim, Preference, parse_preferences, write_preferences
 
 PAGE_SIZE = 100
 
@@ -102,7 +102,7 @@ def declare(logbook: Logbook, caller: Caller, work: Work, request: DeclarationCr
                 party_id=caller.party,
                 status=Status.ACTIVE,
                 claim=Claim.SELF,
-                preferences=dict(preferences),
+                preferences=write_preferences(preferences),
                 pdq=pdq,
                 digest=digest,
                 declared_at=tail.now,
@@ -123,7 +123,7 @@ def change_preferences(
         row = _own(session, caller, declaration_id)
         if row.status == Status.WITHDRAWN:
             raise DeclarationEnded(f"Declaration {declaration_id} was withdrawn; declare the picture again.")
-        preferences: dict[str, str] = {**row.preferences, **{str(c): str(p) for c, p in changes.items()}}
+        preferences = {**row.preferences, **write_preferences(changes)}
         if preferences == row.preferences:
             return
         row.preferences = preferences

@@ -81,6 +81,11 @@ def parse_preferences(given: Mapping[str, str]) -> dict[Category, Preference]:
     return {parse_category(category): parse_preference(value) for category, value in given.items()}
 
 
+def write_preferences(preferences: Preferences) -> dict[str, str]:
+    """Inverse of ``parse_preferences``."""
+    return {category.value: preference.value for category, preference in preferences.items()}
+
+
 def counted(preference: Preference, claim: Claim, honoured: Iterable[Claim] = VERIFIED_CLAIMS) -> Preference:
     """What a statement weighs: a restriction counts whoever says it, a permission only from an honoured claim."""
     if preference is Preference.ALLOWED and claim not in frozenset(honoured):

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from app import checking
 from app.access import Caller, Scope, require
-from app.bodies import content_type, parse_json, read_body, read_form, unsupported
+from app.bodies import JSON_BYTES_A_HASH, JSON_ROOM, content_type, parse_json, read_body, read_form, unsupported
 from app.checking import Question, Upload
-from app.deps import IndexDep, MaybeCaller, Resources, ResourcesDep
+from app.deps import KEY_IS_OPTIONAL, IndexDep, MaybeCaller, Resources, ResourcesDep
 from app.problems import documented
 from app.routers.declarations import PICTURE_PROBLEMS
 from app.schemas.requests import HashesCheck
@@ -78,7 +78,7 @@ async def _asked(
         held.limiter.count_anonymous(request.client.host if request.client else "")
     match content_type(request):
         case "application/json":
-            body = await read_body(request, settings.max_hashes * 70)
+            body = await read_body(request, settings.max_hashes * JSON_BYTES_A_HASH + JSON_ROOM)
             asked = parse_json(HashesCheck, body)
             _require_hashes(held, caller, len(asked.hashes))
             return Hashes(*checking.parse_hashes(asked.alg, asked.hashes))
@@ -135,7 +135,7 @@ BODY: dict[str, Any] = {
 @router.post(
     "",
     response_model=Check | HashCheck,
-    openapi_extra=BODY,
+    openapi_extra={**BODY, **KEY_IS_OPTIONAL},
     responses={
         200: {
             "description": "What is declared; with `Accept: application/octet-stream` and hashes, one bit a hash",

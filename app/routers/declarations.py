@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from app import registry
 from app.bodies import content_type, one_image, parse_json, read_body, read_form, unsupported
 from app.checking import Upload
-from app.deps import BaseUrl, Declarer, LogbookDep, MaybeCaller, ReadSession, ResourcesDep
+from app.deps import KEY_IS_OPTIONAL, BaseUrl, Declarer, LogbookDep, MaybeCaller, ReadSession, ResourcesDep
 from app.problems import documented
 from app.schemas.requests import DeclarationCreate, FingerprintDeclaration, PreferencesChange
 from remarque.answers import Declaration, DeclarationList
@@ -143,7 +143,7 @@ def list_declarations(
     return registry.list_own(session, caller, cursor=cursor, base_url=base_url)
 
 
-@router.get("/{declaration_id}", responses=documented(NotFound, KeyUnknown))
+@router.get("/{declaration_id}", responses=documented(NotFound, KeyUnknown), openapi_extra=KEY_IS_OPTIONAL)
 def read_declaration(declaration_id: str, caller: MaybeCaller, session: ReadSession, base_url: BaseUrl) -> Declaration:
     """Read a declaration. Its fingerprints are shown to its party and the operator only."""
     return registry.read(session, declaration_id, caller=caller, base_url=base_url)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from app import labelling
 from app.bodies import content_type, one_image, parse_fields, parse_json, read_body, read_form, unsupported
 from app.checking import Upload
-from app.deps import BaseUrl, LabelMaker, MaybeCaller, ReadSession, ResourcesDep
+from app.deps import KEY_IS_OPTIONAL, BaseUrl, LabelMaker, MaybeCaller, ReadSession, ResourcesDep
 from app.problems import documented
 from app.routers.declarations import KEY_PROBLEMS, PICTURE_PROBLEMS
 from app.schemas.requests import LabelCreate
@@ -171,7 +171,7 @@ def read_label(label_id: str, session: ReadSession, base_url: BaseUrl) -> LabelR
 
 @router.post(
     "/verifications",
-    openapi_extra=FILE,
+    openapi_extra={**FILE, **KEY_IS_OPTIONAL},
     responses=documented(
         InvalidRequest, UnsupportedEncoding, TooManyItems, KeyUnknown, TooManyRequests, NotReady, *PICTURE_PROBLEMS
     ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,9 +17,9 @@ from app import checking, registry
 from app.bodies import one_image, read_form
 from app.checking import Question, Upload
 from app.deps import BaseUrl, IndexDep, ReadSession, ResourcesDep
-from app.problems import TABLE, slug
+from app.problems import OTHERS, TABLE, slug
 from remarque import __version__
-from remarque.errors import NotFound, PictureError, RemarqueError
+from remarque.errors import NotFound, PictureError
 from remarque.preferences import DEFAULT_PURPOSE
 
 HERE = Path(__file__).parent
@@ -31,6 +33,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.globals["version"] = __version__
+_templates.filters["code"] = lambda text: Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  (escaped first)
 
 SECURITY_HEADERS = {
     b"content-security-policy": b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -99,14 +102,11 @@ def declaration(declaration_id: str, session: ReadSession, base_url: BaseUrl) ->
 @router.get("/problems/{name}")
 def problem(name: str) -> Response:
     """What a problem means."""
-    for error, row in TABLE.items():
-        if slug(error) == name:
-            return _page("problem.html", name=name, row=row, says=_says(error))
-    raise NotFound(f"There is no problem {name[:80]!r}.")
-
-
-def _says(error: type[RemarqueError]) -> str:
-    return (error.__doc__ or "").partition("``")[0].strip()
+    rows = {slug(error): row for error, row in TABLE.items()} | OTHERS
+    says = {slug(error): (error.__doc__ or "").partition("``")[0].strip() for error in TABLE}
+    if name not in rows:
+        raise NotFound(f"There is no problem {name[:80]!r}.")
+    return _page("problem.html", name=name, row=rows[name], says=says.get(name, ""))
 
 
 @router.get("/docs")

@@ -158,7 +158,17 @@ def _protect_entries() -> None:
 
 
 def downgrade() -> None:
-    for table in ("label", "declaration", "tree_head", "log_state", "identity", "opening", "log_entry", "api_key", "party"):
+    for table in (
+        "label",
+        "declaration",
+        "tree_head",
+        "log_state",
+        "identity",
+        "opening",
+        "log_entry",
+        "api_key",
+        "party",
+    ):
         op.drop_table(table)
     if op.get_bind().dialect.name != "sqlite":
         op.execute("DROP FUNCTION log_entry_refuse()")
