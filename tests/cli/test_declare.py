@@ -199,7 +199,7 @@ def test_names_of_files_cannot_act_on_the_terminal(run: Run, service: Service, k
 def test_the_progress_bar_keeps_out_of_a_pipe(service: Service, key: str, state: Path, tmp_path: Path) -> None:
     pictures = [save(tmp_path / f"{i}.png", 120 + i) for i in range(5)]
     terminal, theirs = pty.openpty()
-    command = [sys.executable, "-m", "remarque.cli", "declare", *pictures, "--registry", service.url]
+    command = [sys.executable, "-m", "remarque.cli", "declare", *map(str, pictures), "--registry", service.url]
     environment = os.environ | {"REMARQUE_KEY": key, "TERM": "xterm"}
     ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=environment, text=True, check=True)
     os.close(theirs)
