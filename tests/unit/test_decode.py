@@ -5,6 +5,7 @@ import struct
 import threading
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import skimage.data
 from PIL import Image, ImageOps
 
 from remarque.errors import BodyTooLarge, NotAPicture, TooManyPixels, Undecodable
-from remarque.fingerprints import Limits, decode, rgb_to_luma, sniff
+from remarque.fingerprints import Limits, decode, pdq_dihedral, rgb_to_luma, sniff
 
 ASTRONAUT = Image.fromarray(skimage.data.astronaut())
 SMALL = ASTRONAUT.crop((100, 0, 292, 128))  # 192 x 128, nothing symmetric about it
@@ -150,6 +151,8 @@ def test_numbers_without_a_white_are_stretched() -> None:
     broken = ramp.astype(np.float32)
     broken[0, :3] = [np.nan, np.inf, -np.inf]
     assert decode(encoded(Image.fromarray(broken), "TIFF")).luma[0, :4].round().tolist() == [0, 0, 0, 3]
+    tall = np.arange(1_200_000, dtype=np.int32).reshape(-1, 300)  # several strips, one scale
+    assert np.abs(decode(encoded(Image.fromarray(tall), "TIFF")).luma - tall * (255 / 1_199_999)).max() < 0.01
     for flat in (np.full((4, 4), np.nan, np.float32), np.full((4, 4), 7, np.int32)):
         assert not decode(encoded(Image.fromarray(flat), "TIFF")).luma.any()
 
@@ -296,3 +299,12 @@ def test_threads_leave_the_warning_filters_as_they_were() -> None:
     for thread in threads:
         thread.join()
     assert list(warnings.filters) == before
+
+
+@pytest.mark.data
+def test_photographs_turned_by_cameras_are_the_same_upright(data_dir: Path) -> None:
+    for scene in ("Landscape", "Portrait"):
+        files = sorted((data_dir / "broken" / "exif-orientation-examples").glob(f"{scene}_*.jpg"))
+        hashes = [pdq_dihedral(decode(file.read_bytes()).luma).hashes[0] for file in files]
+        assert len(hashes) >= 3
+        assert max(int(np.bitwise_count(a ^ b).sum()) for a in hashes for b in hashes) <= 10
