@@ -50,7 +50,7 @@ class Caller:
     def require(self, scope: Scope) -> None:
         """Raise ScopeMissing unless the key has the scope; the operator's has every one."""
         if scope not in self.scopes and not self.operates:
-            raise ScopeMissing(f"This key lacks the scope {scope!r}; it has {', '.join(sorted(self.scopes))}.")
+            raise ScopeMissing(f"This key lacks the scope '{scope}'; it has {', '.join(sorted(self.scopes))}.")
 
 
 def new_id(kind: str) -> str:
@@ -137,6 +137,6 @@ def identify(session: Session, authorization: str | None) -> Caller | None:
 def require(caller: Caller | None, scope: Scope) -> Caller:
     """Return the caller. Raises KeyRequired without one, ScopeMissing where its key may not do this."""
     if caller is None:
-        raise KeyRequired(f"This needs a key with the scope {scope!r}: send 'Authorization: Bearer {KEY_PREFIX}…'.")
+        raise KeyRequired(f"This needs a key with the scope '{scope}': send 'Authorization: Bearer {KEY_PREFIX}…'.")
     caller.require(scope)
     return caller

@@ -84,7 +84,7 @@ BaseUrl = Annotated[str, Depends(_base_url)]
 #: For the OpenAPI document alone; ``identify`` reads the header.
 _BEARER = HTTPBearer(scheme_name="key", description="A key of this registry: rmq_…", auto_error=False)
 #: The ``openapi_extra`` of a route that answers without a key as well.
-KEY_IS_OPTIONAL = {"security": [{}, {"key": []}]}
+KEY_IS_OPTIONAL: dict[str, Any] = {"security": [{}, {"key": []}]}
 
 
 def having(scope: Scope) -> Any:

@@ -64,19 +64,13 @@ def prepare_development_keys(settings: Settings) -> bool:
 class Labeller:
     """Writes labels, in processes of their own: they hold the key, and see only what a reader could decode."""
 
-    def __init__(self, settings: Settings, signing: Signing, reader: Reader, logbook: Logbook) -> None:
+    def __init__(self, signing: Signing, reader: Reader, logbook: Logbook, sandbox: Sandbox) -> None:
+        """Sign and read back a drawn picture first. Raises SigningUnavailable where the key cannot do that."""
         self._signing = signing
         self._reader = reader
         self._logbook = logbook
-        self._sandbox = Sandbox(
-            settings.readers,
-            preload=("remarque.labels.stamp", "remarque.labels.manifest"),
-        )
-        try:
-            self._sandbox.run(prove_signer, signing.key)
-        except BaseException:
-            self._sandbox.close()
-            raise
+        self._sandbox = sandbox
+        sandbox.run(prove_signer, signing.key)
 
     def label(self, caller: Caller, data: bytes, wish: LabelCreate) -> tuple[str, Stamped]:
         """Label a picture. Returns the label's id and the labelled file, once its record is committed.
@@ -124,10 +118,6 @@ class Labeller:
 
         self._logbook.transact(unit)
         return request.id, stamped
-
-    def close(self) -> None:
-        """End the processes."""
-        self._sandbox.close()
 
 
 def _stamp(data: bytes, request: LabelRequest, key: SigningKey, on_invalid: str, trust_anchors: bytes) -> Stamped:

@@ -15,7 +15,7 @@ from app.index import Index
 from app.labelling import Labeller, Signing
 from app.limiting import Limiter
 from app.logbook import Logbook
-from app.reading import Reader
+from app.reading import Processes, Reader
 from app.routers import checks, declarations, health, labels, log, parties
 from app.settings import Settings
 from app.verifying import Verifier
@@ -32,38 +32,41 @@ names. `unknown` is not a permission. Errors are `application/problem+json` (RFC
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Resources]:
-    """Hold everything that a service needs, and let go of it in the reverse order."""
+def running(settings: Settings, processes: Processes | None = None) -> Iterator[Resources]:
+    """Hold everything that a service needs, and let go of it in the reverse order.
+
+    ``processes`` that are given are used and left running: starting them is most of a start.
+    """
     with ExitStack() as stack:
+        if processes is None:
+            processes = Processes(settings.readers, settings.read_seconds)
+            stack.callback(processes.close)
         database = Database(settings.database)
         stack.callback(database.close)
-        reader = Reader(settings)
-        stack.callback(reader.close)
+        reader = Reader(settings, processes.readers)
         index = Index(database)
         stack.callback(index.stop)
         index.start()
         logbook = Logbook(database, index.catch_up)
         signing = Signing.load(settings)
-        labeller = Labeller(settings, signing, reader, logbook)
-        stack.callback(labeller.close)
         yield Resources(
             settings=settings,
             database=database,
             index=index,
             logbook=logbook,
             reader=reader,
-            labeller=labeller,
+            labeller=Labeller(signing, reader, logbook, processes.signers),
             verifier=Verifier(database, index, reader, signing),
             limiter=Limiter(settings),
         )
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, processes: Processes | None = None) -> FastAPI:
     """Build the application. Nothing is opened before it starts; ``app.prepare`` has made the data directory ready."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with running(settings) as held:
+        with running(settings, processes) as held:
             app.state.resources = held
             yield
 

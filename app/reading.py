@@ -9,26 +9,35 @@ from remarque.fingerprints.decode import Limits
 from remarque.labels.verify import Reading, read_labels
 from remarque.sandbox import Sandbox
 
-#: What a reader loads before it is needed, so that replacing a killed one is quick.
-PRELOAD = (
-    "remarque.fingerprints",
-    "remarque.fingerprints.pdq",
-    "remarque.fingerprints.interop",
-    "remarque.labels.verify",
-)
+#: What is loaded and compiled before it is needed, so that replacing a killed process is quick.
+PRELOAD_READERS = ("remarque.fingerprints:warm", "remarque.labels.verify")
+PRELOAD_SIGNERS = ("remarque.labels.stamp", "remarque.labels.manifest")
+
+
+class Processes:
+    """The processes of one worker: those that read what strangers sent, and those that hold the signing key."""
+
+    def __init__(self, count: int, read_seconds: float) -> None:
+        self.readers = Sandbox(count, seconds=read_seconds, preload=PRELOAD_READERS)
+        self.signers = Sandbox(count, preload=PRELOAD_SIGNERS)
+
+    def close(self) -> None:
+        """End them."""
+        self.readers.close()
+        self.signers.close()
 
 
 class Reader:
     """Reads pictures: their fingerprints, and the labels they carry."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sandbox: Sandbox) -> None:
         self._limits = Limits(max_bytes=settings.max_body_bytes, max_pixels=settings.max_pixels)
-        self._sandbox = Sandbox(settings.readers, seconds=settings.read_seconds, preload=PRELOAD)
+        self._sandbox = sandbox
 
-    def fingerprint(self, data: bytes) -> Fingerprints:
+    def fingerprint(self, data: bytes, *, interop: bool = False) -> Fingerprints:
         """Return the fingerprints of a picture. Raises PictureError, BodyTooLarge, or Busy."""
         self._require_size(data)
-        return self._sandbox.run(fingerprint, data, self._limits)
+        return self._sandbox.run(_fingerprint, data, self._limits, interop)
 
     def labels(self, data: bytes, trust_anchors: bytes, development_root: bytes) -> Reading:
         """Return what the labels of a file say. Raises PictureError, BodyTooLarge, or Busy."""
@@ -40,9 +49,9 @@ class Reader:
         if len(data) > self._limits.max_bytes:
             raise BodyTooLarge(f"A picture has at most {self._limits.max_bytes} bytes, this one {len(data)}.")
 
-    def close(self) -> None:
-        """End the processes."""
-        self._sandbox.close()
+
+def _fingerprint(data: bytes, limits: Limits, interop: bool) -> Fingerprints:
+    return fingerprint(data, limits, interop=interop)
 
 
 def _read_labels(data: bytes, trust_anchors: bytes, development_root: bytes) -> Reading:

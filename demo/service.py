@@ -7,9 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from remarque.client import Client
@@ -30,29 +30,32 @@ class Service:
     """A running service: its address, and the operator's key."""
 
     url: str
-    operator_key: str
+    operator_key: str = field(repr=False)
+    process_id: int
 
 
 @contextmanager
-def running_service() -> Iterator[Service]:
+def running_service(settings: Mapping[str, str] | None = None, *, workers: int = 1) -> Iterator[Service]:
     """Start ``remarque serve`` on 127.0.0.1 with a data directory of its own; end both at the end.
 
-    Raises ServiceDidNotStart.
+    ``settings`` are environment variables of the service. Raises ServiceDidNotStart.
     """
     with tempfile.TemporaryDirectory(prefix="remarque-") as folder:
         data_dir, log = Path(folder, "data"), Path(folder, "log")
         port = _free_port()
         url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "remarque.cli", "serve", "--port", str(port), "--data-dir", str(data_dir)]
+        command += ["--workers", str(workers)]
         # Settings of another service on this machine are not for this one.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("REMARQUE_")}
+        environment.update(settings or {})
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
             )
         try:
             _wait(process, url, log)
-            yield Service(url, (data_dir / "operator.key").read_text().strip())
+            yield Service(url, (data_dir / "operator.key").read_text().strip(), process.pid)
         finally:
             _end(process)
 

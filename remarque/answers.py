@@ -45,14 +45,14 @@ class Credentials:
     """A new key. It is shown this once; only its hash is stored."""
 
     id: str
-    api_key: str
+    api_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
     """One statement, or one failure, that led to an answer.
 
-    ``source`` says who made it: ``registry``, or the name of a signal; ``preference`` what it says, if it says anything.
+    ``source`` says who made it: ``registry``, or the name of a signal; ``preference`` what it says, if anything.
     """
 
     code: str
@@ -63,8 +63,9 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """A perceptual fingerprint with its algorithm; ``value`` is hexadecimal, ``quality`` 0-100 where the algorithm has one.
+    """A perceptual fingerprint with its algorithm.
 
+    ``value`` is hexadecimal, ``quality`` 0-100 where the algorithm has one.
     ``orientation`` names the mirroring or quarter turn whose picture this is the fingerprint of, where it is known.
     """
 
@@ -172,7 +173,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HashCheck:
-    """The sparse answer to a check of hashes: whatever is not among ``hits`` is ``unknown``, nothing is declared about it."""
+    """The sparse answer to a check of hashes: whatever is not among ``hits`` is ``unknown``, nothing is declared."""
 
     tree_size: int
     root: str
@@ -183,7 +184,7 @@ class HashCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """What one layer of a file says: ``c2pa``, ``xmp``, ``exif``, ``chunks``, ``cn``, ``fingerprint`` or ``watermark``."""
+    """What one layer says: ``c2pa``, ``xmp``, ``exif``, ``chunks``, ``cn``, ``fingerprint`` or ``watermark``."""
 
     layer: str
     state: str

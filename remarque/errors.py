@@ -1,42 +1,42 @@
 """Every error that Remarque raises on purpose: one tree, no transport in it.
 
-    RemarqueError
-    ├── InvalidInput                 what was sent cannot be used as it is
-    │   ├── InvalidRequest             the form of the request is wrong
-    │   ├── UnsupportedEncoding        a content type that is not read there
-    │   ├── InvalidPreference          an unknown category or value
-    │   ├── InvalidFingerprint         wrong algorithm, length or digits
-    │   ├── InvalidLabelRequest        a claim that a label may not carry
-    │   ├── BodyTooLarge               more bytes than the limit
-    │   ├── TooManyItems               more items than the limit
-    │   └── PictureError               this one picture cannot be used
-    │       ├── NotAPicture              the bytes are no image format that is read here
-    │       ├── Undecodable              an image that is broken
-    │       ├── TooManyPixels            refused before any pixel was decoded
-    │       ├── ReadingStopped           took too long, too much memory, or crashed the reader
-    │       └── TooPlain                 too little detail to be recognised again
-    ├── Refused                      understood, and not done
-    │   ├── KeyRequired                no key was sent
-    │   ├── KeyUnknown                 a key was sent that is not known
-    │   ├── ScopeMissing               the key may not do this
-    │   ├── NotYours                   it belongs to another party
-    │   ├── NotFound                   there is no such thing here
-    │   ├── AlreadyDeclared            the same picture, with other preferences
-    │   ├── DeclarationEnded           withdrawn: it cannot be changed any more
-    │   ├── InvalidManifestPresent     the picture carries a manifest that does not verify
-    │   ├── NotKept                    that state of the registry is not kept
-    │   └── TooManyRequests            slow down
-    ├── Unavailable                  may work later
-    │   ├── NotReady                   the service is starting
-    │   ├── NotOfferedYet              a route of the contract that this version does not serve
-    │   ├── Busy                       every reader is occupied
-    │   └── SigningUnavailable         the signer failed or has no usable certificate
-    ├── LogError                     the log does not hold together
-    ├── MissingExtra                 an optional part of the distribution is not installed
-    └── ServiceError                 seen by a client of the service
-        ├── ServiceUnreachable         no answer
-        ├── ServiceRefused             an answer that says no: a problem (RFC 9457)
-        └── AnswerNotUnderstood        an answer that does not fit the contract
+RemarqueError
+├── InvalidInput                 what was sent cannot be used as it is
+│   ├── InvalidRequest             the form of the request is wrong
+│   ├── UnsupportedEncoding        a content type that is not read there
+│   ├── InvalidPreference          an unknown category or value
+│   ├── InvalidFingerprint         wrong algorithm, length or digits
+│   ├── InvalidLabelRequest        a claim that a label may not carry
+│   ├── BodyTooLarge               more bytes than the limit
+│   ├── TooManyItems               more items than the limit
+│   └── PictureError               this one picture cannot be used
+│       ├── NotAPicture              the bytes are no image format that is read here
+│       ├── Undecodable              an image that is broken
+│       ├── TooManyPixels            refused before any pixel was decoded
+│       ├── ReadingStopped           took too long, too much memory, or crashed the reader
+│       └── TooPlain                 too little detail to be recognised again
+├── Refused                      understood, and not done
+│   ├── KeyRequired                no key was sent
+│   ├── KeyUnknown                 a key was sent that is not known
+│   ├── ScopeMissing               the key may not do this
+│   ├── NotYours                   it belongs to another party
+│   ├── NotFound                   there is no such thing here
+│   ├── AlreadyDeclared            the same picture, with other preferences
+│   ├── DeclarationEnded           withdrawn: it cannot be changed any more
+│   ├── InvalidManifestPresent     the picture carries a manifest that does not verify
+│   ├── NotKept                    that state of the registry is not kept
+│   └── TooManyRequests            slow down
+├── Unavailable                  may work later
+│   ├── NotReady                   the service is starting
+│   ├── NotOfferedYet              a route of the contract that this version does not serve
+│   ├── Busy                       every reader is occupied
+│   └── SigningUnavailable         the signer failed or has no usable certificate
+├── LogError                     the log does not hold together
+├── MissingExtra                 an optional part of the distribution is not installed
+└── ServiceError                 seen by a client of the service
+    ├── ServiceUnreachable         no answer
+    ├── ServiceRefused             an answer that says no: a problem (RFC 9457)
+    └── AnswerNotUnderstood        an answer that does not fit the contract
 """
 
 from typing import Any

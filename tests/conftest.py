@@ -10,16 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 import skimage.data
 from PIL import Image
 
 from app.migrate import migrate
 from app.settings import Settings
-
-#: Where PostgreSQL is looked for; a database of its own is made there for each test and dropped again.
-POSTGRESQL = os.environ.get("REMARQUE_TEST_POSTGRESQL", "postgresql://127.0.0.1:5432/postgres")
+from tests.postgresql import POSTGRESQL, address_of, administer, answers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,16 +30,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="needs pictures of others: pytest --data DIR"))
 
 
-def _postgresql_answers() -> bool:
-    try:
-        psycopg.connect(POSTGRESQL, connect_timeout=3).close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"PostgreSQL: {'tested too' if _postgresql_answers() else 'NOT REACHABLE, its tests are left out'}"
+    return f"PostgreSQL: {'tested too' if answers() else 'NOT REACHABLE, its tests are left out'}"
 
 
 @pytest.fixture(scope="session")
@@ -92,11 +81,11 @@ class Databases:
         self._kind = kind
         self._template = folder / "template.db" if kind == "sqlite" else f"remarque_template_{uuid.uuid4().hex}"
         if isinstance(self._template, str):
-            _administer(f'CREATE DATABASE "{self._template}"')
+            administer(f'CREATE DATABASE "{self._template}"')
         migrate(self._url(self._template))
 
     def _url(self, name: Path | str) -> str:
-        return f"sqlite:///{name}" if isinstance(name, Path) else _postgresql_url(name)
+        return f"sqlite:///{name}" if isinstance(name, Path) else address_of(name)
 
     @contextmanager
     def fresh(self, folder: Path) -> Iterator[str]:
@@ -106,30 +95,20 @@ class Databases:
             yield self._url(folder / "remarque.db")
             return
         name = f"remarque_test_{uuid.uuid4().hex}"
-        _administer(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
+        administer(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
         try:
             yield self._url(name)
         finally:
-            _administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+            administer(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def close(self) -> None:
         if isinstance(self._template, str):
-            _administer(f'DROP DATABASE "{self._template}" WITH (FORCE)')
-
-
-def _postgresql_url(name: str) -> str:
-    address = POSTGRESQL.rpartition("/")[0].partition("://")[2]
-    return f"postgresql+psycopg://{address}/{name}"
-
-
-def _administer(statement: str) -> None:
-    with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
-        connection.execute(statement.encode())
+            administer(f'DROP DATABASE "{self._template}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
-    if request.param == "postgresql" and not _postgresql_answers():
+    if request.param == "postgresql" and not answers():
         if os.environ.get("CI"):
             pytest.fail(f"CI tests on PostgreSQL too, and none answers at {POSTGRESQL}")
         pytest.skip("PostgreSQL is not reachable")

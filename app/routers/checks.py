@@ -57,12 +57,18 @@ class Hashes:
 
 def _question(
     purpose: Annotated[Category, Query(description="The use that is asked about.")] = DEFAULT_PURPOSE,
-    depth: Annotated[Depth | None, Query(description="How hard to look; without it, as hard as is offered.")] = None,
+    depth: Annotated[
+        Depth | None,
+        Query(
+            description="How hard to look; without it, as hard as is offered.",
+            json_schema_extra={"anyOf": [{"type": "string", "enum": [Depth.FRAME]}, {"type": "null"}]},
+        ),
+    ] = None,
     claims: Annotated[
         Literal["verified", "self"], Query(description="Whose permissions count: with `self`, everybody's.")
     ] = "verified",
     as_of: Annotated[int | None, Query(ge=0, lt=2**63, description="The tree size that is asked about.")] = None,
-    receipt: Annotated[bool, Query(description="Ask for a signed receipt.")] = False,
+    receipt: Annotated[bool, Query(include_in_schema=False)] = False,
 ) -> Question:
     return Question(purpose=purpose, depth=depth, honour_self=claims == "self", as_of=as_of, receipt=receipt)
 

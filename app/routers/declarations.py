@@ -24,7 +24,6 @@ from remarque.errors import (
     KeyUnknown,
     NotAPicture,
     NotFound,
-    NotOfferedYet,
     NotYours,
     ReadingStopped,
     ScopeMissing,
@@ -127,7 +126,7 @@ def _work(held: ResourcesDep, upload: Upload | None, statement: DeclarationCreat
     if upload is None:
         assert isinstance(statement, FingerprintDeclaration)  # noqa: S101  (what _declared pairs with no upload)
         return registry.work_from_fingerprints(statement.fingerprints)
-    fingerprints = held.reader.fingerprint(upload.data)
+    fingerprints = held.reader.fingerprint(upload.data, interop=True)
     require_detail(fingerprints)
     return registry.Work(fingerprints.to_items(), fingerprints.sha256)
 
@@ -173,11 +172,3 @@ def withdraw(
     """Withdraw a declaration. The log keeps that it was made, and when it ended."""
     registry.withdraw(logbook, caller, declaration_id)
     return registry.read(session, declaration_id, caller=caller, base_url=base_url)
-
-
-@router.get("/{declaration_id}/receipt", response_model=None, status_code=503, responses=documented(NotOfferedYet))
-def read_receipt(declaration_id: str) -> Response:
-    """The receipt of a declaration. Not offered yet."""
-    raise NotOfferedYet(
-        "Receipts are not offered yet. The entry is in the log already and will have one.", retry_after=86_400
-    )

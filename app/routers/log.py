@@ -1,39 +1,47 @@
-"""The log as files (C2SP tlog-tiles) and the receipts drawn from it. Entries are kept from the first one on; serving
-them is not offered yet, and says so."""
+"""The log as files (C2SP tlog-tiles) and the receipts drawn from it.
+
+Entries are kept from the first one on; serving them is not offered yet, and these routes say so. They stand in no
+OpenAPI document until they do what they are named for.
+"""
 
 from fastapi import APIRouter
 
-from app.problems import documented
 from remarque.errors import NotOfferedYet
 
-router = APIRouter(tags=["Log and receipts"])
+router = APIRouter(include_in_schema=False)
 
-LATER = documented(NotOfferedYet)
+A_DAY = 86_400
 
 
 def _later(what: str) -> NotOfferedYet:
-    return NotOfferedYet(f"{what} not offered yet; every entry is kept and will be served.", retry_after=86_400)
+    return NotOfferedYet(f"{what} not offered yet; every entry is kept and will be served.", retry_after=A_DAY)
 
 
-@router.get("/log/checkpoint", status_code=503, response_model=None, responses=LATER)
+@router.get("/log/checkpoint")
 def read_checkpoint() -> None:
-    """The newest signed checkpoint. Not offered yet."""
+    """The newest signed checkpoint."""
     raise _later("Checkpoints are")
 
 
-@router.get("/log/tile/entries/{path:path}", status_code=503, response_model=None, responses=LATER)
+@router.get("/log/tile/entries/{path:path}")
 def read_entries(path: str) -> None:
-    """A bundle of entries. Not offered yet."""
+    """A bundle of entries."""
     raise _later("Entry bundles are")
 
 
-@router.get("/log/tile/{path:path}", status_code=503, response_model=None, responses=LATER)
+@router.get("/log/tile/{path:path}")
 def read_tile(path: str) -> None:
-    """A tile of hashes. Not offered yet."""
+    """A tile of hashes."""
     raise _later("Tiles are")
 
 
-@router.post("/v1/receipts/checks", status_code=503, response_model=None, responses=LATER)
+@router.get("/v1/declarations/{declaration_id}/receipt")
+def read_receipt(declaration_id: str) -> None:
+    """The receipt of a declaration."""
+    raise _later("Receipts are")
+
+
+@router.post("/v1/receipts/checks")
 def create_check_receipt() -> None:
-    """A signed receipt for a check that was made elsewhere. Not offered yet."""
+    """A signed receipt for a check that was made elsewhere."""
     raise _later("Check receipts are")

@@ -44,7 +44,7 @@ class Fingerprints:
     """What is kept of a picture: everything here, and none of its pixels. Under a kilobyte when pickled.
 
     ``sha256``: lower-case hex of the bytes as sent. ``width``, ``height``: pixels as displayed. ``quality``: 0-100.
-    ``pdq``: uint8 (8, 32), rows as in ORIENTATIONS. ``phash``: 8 bytes.
+    ``pdq``: uint8 (8, 32), rows as in ORIENTATIONS. ``phash``: 8 bytes, or None where it was not asked for.
     """
 
     sha256: str
@@ -53,7 +53,7 @@ class Fingerprints:
     height: int
     quality: int
     pdq: NDArray[np.uint8]
-    phash: bytes
+    phash: bytes | None
 
     def to_items(self) -> list[Fingerprint]:
         """The fingerprints as the contract writes them: PDQ upright, its seven other orientations, pHash."""
@@ -61,11 +61,20 @@ class Fingerprints:
             Fingerprint(alg="pdq", value=row.tobytes().hex(), quality=self.quality, orientation=name)
             for row, name in zip(self.pdq, ORIENTATIONS, strict=True)
         ]
-        return [*items, Fingerprint(alg="phash", value=self.phash.hex())]
+        if self.phash is not None:
+            items.append(Fingerprint(alg="phash", value=self.phash.hex()))
+        return items
 
 
-def fingerprint(data: bytes, limits: Limits = Limits()) -> Fingerprints:  # noqa: B008 - frozen, without state
+def fingerprint(
+    data: bytes,
+    limits: Limits = Limits(),  # noqa: B008 - frozen, without state
+    *,
+    interop: bool = True,
+) -> Fingerprints:
     """Fingerprint one picture, decoding it once.
+
+    ``interop`` adds the pHash, for datasets that know nothing else; it takes as long as decoding a small picture.
 
     Raises BodyTooLarge or one of the PictureError family, never TooPlain: what little detail means is the caller's to
     say (``require_detail``). Raises MissingExtra where the extra ``filter`` is not installed.
@@ -79,7 +88,7 @@ def fingerprint(data: bytes, limits: Limits = Limits()) -> Fingerprints:  # noqa
         height=picture.height,
         quality=pdq.quality,
         pdq=pdq.hashes,
-        phash=phash(picture),
+        phash=phash(picture) if interop else None,
     )
 
 

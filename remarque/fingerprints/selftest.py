@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from remarque.errors import RemarqueError
+from remarque.errors import MissingExtra, RemarqueError
 from remarque.fingerprints import fingerprint
 
 Pixels = NDArray[np.uint8]
@@ -36,13 +36,15 @@ def selftest() -> list[str]:
         Image.fromarray(drawn_picture(**drawing)).save(file, "PNG")
         try:
             prints = fingerprint(file.getvalue())
+        except MissingExtra:
+            raise
         except RemarqueError as error:
             failures.append(f"{drawing}: {error}")
             continue
         got = {
             "pdq": [row.tobytes().hex() for row in prints.pdq],
             "quality": prints.quality,
-            "phash": prints.phash.hex(),
+            "phash": (prints.phash or b"").hex(),
         }
         failures += [f"{drawing}: {key} is {got[key]}, not {vector[key]}" for key in got if got[key] != vector[key]]
     return failures

@@ -61,7 +61,7 @@ def parse_hash(algorithm: Algorithm, text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A state of the registry: the size and root (hex) of the log prefix, and the rows of each index that belong to it."""
+    """A state of the registry: size and root (hex) of the log prefix, and the rows of each index that belong to it."""
 
     tree_size: int
     root: str

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.prepare import prepare
+from app.reading import Processes
 from app.settings import Settings
 
 
@@ -50,29 +51,35 @@ def bearer(key: str) -> dict[str, str]:
 
 def form(image: bytes, declaration: dict[str, object] | None = None) -> dict[str, tuple]:
     """A multipart body of a picture and a declaration."""
-    import json
-
     parts: dict[str, tuple] = {"image": ("picture.png", image, "image/png")}
     if declaration:
         parts["declaration"] = (None, json.dumps(declaration), "application/json")
     return parts
 
 
-def start(settings: Settings) -> Iterator[Service]:
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Processes]:
+    """Reading and signing processes that all services of the tests share: they keep nothing of a request."""
+    shared = Processes(2, 20.0)
+    yield shared
+    shared.close()
+
+
+def start(settings: Settings, processes: Processes | None = None) -> Iterator[Service]:
     """Prepare and run a service."""
     prepare(settings)
     key = (settings.data_dir / "operator.key").read_text().strip()
-    with TestClient(create_app(settings), raise_server_exceptions=False) as http:
+    with TestClient(create_app(settings, processes), raise_server_exceptions=False) as http:
         yield Service(http, bearer(key))
 
 
 @pytest.fixture
-def service(settings_for: Callable[..., Settings], database_url: str) -> Iterator[Service]:
-    yield from start(settings_for(database_url=database_url))
+def service(settings_for: Callable[..., Settings], database_url: str, processes: Processes) -> Iterator[Service]:
+    yield from start(settings_for(database_url=database_url), processes)
 
 
 @pytest.fixture
-def small_service(settings_for: Callable[..., Settings], tmp_path: Path) -> Iterator[Service]:
+def small_service(settings_for: Callable[..., Settings], processes: Processes) -> Iterator[Service]:
     """A service with low limits, on SQLite: limits do not depend on the database."""
     limits = {
         "max_body_bytes": 2_000_000,
@@ -82,4 +89,4 @@ def small_service(settings_for: Callable[..., Settings], tmp_path: Path) -> Iter
         "anonymous_rate": "100/minute",
         "party_rate": "5/hour",
     }
-    yield from start(settings_for(**limits))
+    yield from start(settings_for(**limits), processes)

@@ -105,7 +105,7 @@ def test_concurrent_declarations_leave_no_gap_and_no_double(service: Service, da
 
 
 def test_a_second_worker_sees_a_declaration_within_a_second(
-    service: Service, settings_for, database_url: str, picture: bytes
+    service: Service, settings_for, database_url: str, processes, picture: bytes
 ):
     import time
 
@@ -114,7 +114,7 @@ def test_a_second_worker_sees_a_declaration_within_a_second(
     from app.main import create_app
 
     raw = {"content": picture, "headers": {"content-type": "image/png"}}
-    with TestClient(create_app(settings_for(database_url=database_url))) as worker:
+    with TestClient(create_app(settings_for(database_url=database_url), processes)) as worker:
         assert worker.post("/v1/checks", **raw).json()["results"][0]["preference"] == "unknown"
         declared = service.declare(picture, service.party())
         deadline = time.monotonic() + 1

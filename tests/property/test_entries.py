@@ -15,9 +15,7 @@ digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
 @st.composite
 def entries(draw: st.DrawFn) -> Entry:
     entry_type = draw(st.sampled_from(sorted(FIELDS)))
-    fields = {
-        name: draw(st.integers(0, 2**53 - 1)) if name == "ref" else draw(digests) for name in FIELDS[entry_type]
-    }
+    fields = {name: draw(st.integers(0, 2**53 - 1)) if name == "ref" else draw(digests) for name in FIELDS[entry_type]}
     return Entry(entry_type, draw(st.integers(0, 2**40)), fields)
 
 

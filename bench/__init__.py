@@ -1,0 +1,1 @@
+"""One script a claim: each prints one table. See bench/README.md."""
