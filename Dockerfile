@@ -15,7 +15,7 @@ RUN python -m pip install --no-cache-dir --no-build-isolation --no-deps -e .
 
 # Compiled code is kept where the user may write.
 ENV NUMBA_CACHE_DIR=/tmp/numba REMARQUE_DATA_DIR=/var/lib/remarque
-USER remarque
+USER 10001
 VOLUME /var/lib/remarque
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \

@@ -26,8 +26,8 @@ from remarque.errors import (
 )
 from remarque.preferences import Category, Preference
 from remarque.transport import LONGEST_WAIT, RETRIES, retry_after, service_address
+from tests.unit.answering import KEY, Service, ok, problem
 
-KEY = "rmq_a-very-secret-key"
 ROOT = "0f" * 32
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -43,36 +43,6 @@ DECLARATION = {
     "page_url": "https://registry.example/d/d1",
 }
 HASHES = {"tree_size": 1, "root": ROOT, "purpose": "ai_generative_training", "count": 2, "hits": []}
-
-
-class Service:
-    """Answers what it is told to, in order, the last one for ever, and remembers what it was asked."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self.answers = list(answers)
-        self.requests: list[httpx.Request] = []
-        self.waits: list[float] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def client(self, key: str | None = KEY) -> Client:
-        return Client("https://registry.example/", key, transport=httpx.MockTransport(self), sleep=self.waits.append)
-
-
-def problem(status: int, slug: str, detail: str = "no", **headers: str) -> httpx.Response:
-    body = {"type": f"https://registry.example/problems/{slug}", "title": "No", "status": status, "detail": detail}
-    return httpx.Response(
-        status, content=json.dumps(body), headers={"Content-Type": "application/problem+json", **headers}
-    )
-
-
-def ok(body: Any) -> httpx.Response:
-    return httpx.Response(200, json=body)
 
 
 def test_reads_a_declaration_and_sends_the_key() -> None:
