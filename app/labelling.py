@@ -7,15 +7,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from app.access import Caller
-from app.logbook import Logbook, Tail
+from app.logbook import Logbook, Tail, first_head, log_position
 from app.reading import Reader
-from app.registry import position
 from app.schemas.requests import LabelCreate
 from app.settings import Settings
-from app.tables import LabelRow
+from app.tables import LabelRow, TreeHead
 from remarque.answers import LabelRecord
 from remarque.errors import NotFound, SigningUnavailable
 from remarque.fingerprints import MIN_QUALITY
@@ -128,9 +127,12 @@ def _stamp(data: bytes, request: LabelRequest, key: SigningKey, on_invalid: str,
 
 def read_label(session: Session, label_id: str, *, base_url: str) -> LabelRecord:
     """Return the public record of a label. Raises NotFound."""
-    row = session.get(LabelRow, label_id)
-    if row is None:
+    found = session.execute(
+        select(LabelRow, TreeHead).join(TreeHead, first_head(LabelRow.idx)).where(col(LabelRow.id) == label_id)
+    ).one_or_none()
+    if found is None:
         raise NotFound(f"There is no label {label_id[:80]!r}.")
+    row, head = found
     return LabelRecord(
         id=row.id,
         created_at=row.created_at,
@@ -142,7 +144,7 @@ def read_label(session: Session, label_id: str, *, base_url: str) -> LabelRecord
         format=row.format,
         layers=row.layers,
         sha256=row.digest_out.hex(),
-        log=position(session, row.idx),
+        log=log_position(row.idx, head),
         page_url=label_page(base_url, row.id),
     )
 

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlmodel import Session, select
+from sqlalchemy import ColumnElement, func
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
 
 from app.db import Database
 from app.tables import Identity, LogEntry, LogState, Opening, TreeHead
+from remarque.answers import LogPosition
 from remarque.errors import LogError
 from remarque.log.entries import IDENTITY_TAG, OPENING_TAG, Entry, seal
 from remarque.log.merkle import Tree, leaf_hash
@@ -61,6 +64,18 @@ class Tail:
         self.session.add_all(rows)
         self.tree = self.tree.push(leaf_hash(body))
         return index
+
+
+def first_head(index: Any) -> ColumnElement[bool]:
+    """The condition that joins TreeHead to an entry's index: the first state of the log that holds the entry."""
+    later = aliased(TreeHead)
+    first = select(func.min(later.size)).where(col(later.size) > index).correlate_except(later)
+    return col(TreeHead.size) == first.scalar_subquery()
+
+
+def log_position(index: int, head: TreeHead) -> LogPosition:
+    """Where an entry stands, as answers say it."""
+    return LogPosition(index=index, tree_size=head.size, root=head.root.hex())
 
 
 class Logbook:

@@ -12,10 +12,10 @@ from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from app.access import Caller, new_id
-from app.logbook import Logbook, Tail
+from app.logbook import Logbook, Tail, first_head, log_position
 from app.schemas.requests import DeclarationCreate, FingerprintCreate
 from app.tables import DeclarationRow, Opening, TreeHead
-from remarque.answers import Declaration, DeclarationList, Fingerprint, LogPosition, Status
+from remarque.answers import Declaration, DeclarationList, Fingerprint, Status
 from remarque.errors import (
     AlreadyDeclared,
     DeclarationEnded,
@@ -30,6 +30,15 @@ from remarque.matching.matcher import PDQ, algorithm_named, parse_hash
 from remarque.preferences import DEFAULT_PREFERENCES, Category, Claim, Preference, parse_preferences, write_preferences
 
 PAGE_SIZE = 100
+
+
+#: A declaration with the first state of the log that holds it, and its opening unless that was erased.
+_SHOWN = (
+    select(DeclarationRow, TreeHead, Opening)
+    .select_from(DeclarationRow)
+    .join(TreeHead, first_head(DeclarationRow.idx))
+    .join(Opening, col(Opening.idx) == col(DeclarationRow.idx), isouter=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,24 +158,24 @@ def withdraw(logbook: Logbook, caller: Caller, declaration_id: str) -> None:
 
 def read(session: Session, declaration_id: str, *, caller: Caller | None, base_url: str) -> Declaration:
     """Return a declaration as ``caller`` may see it. Raises NotFound."""
-    row = session.get(DeclarationRow, declaration_id)
-    if row is None:
+    found = session.execute(_SHOWN.where(col(DeclarationRow.id) == declaration_id)).one_or_none()
+    if found is None:
         raise NotFound(f"There is no declaration {declaration_id[:80]!r}.")
-    return _describe(session, row, caller, base_url)
+    return _describe(*found, caller=caller, base_url=base_url)
 
 
 def list_own(session: Session, caller: Caller, *, cursor: str | None, base_url: str) -> DeclarationList:
     """Return one page of the caller's declarations, newest first. Raises InvalidRequest on a cursor not from here."""
-    query = select(DeclarationRow).where(DeclarationRow.party_id == caller.party)
+    query = _SHOWN.where(col(DeclarationRow.party_id) == caller.party)
     if cursor is not None:
         if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
             raise InvalidRequest("The cursor is the next_cursor of an earlier page.")
-        query = query.where(DeclarationRow.idx < int(cursor))
-    rows = session.exec(query.order_by(col(DeclarationRow.idx).desc()).limit(PAGE_SIZE + 1)).all()
-    page = rows[:PAGE_SIZE]
+        query = query.where(col(DeclarationRow.idx) < int(cursor))
+    found = session.execute(query.order_by(col(DeclarationRow.idx).desc()).limit(PAGE_SIZE + 1)).all()
+    page = found[:PAGE_SIZE]
     return DeclarationList(
-        declarations=[_describe(session, row, caller, base_url) for row in page],
-        next_cursor=str(page[-1].idx) if len(rows) > PAGE_SIZE else None,
+        declarations=[_describe(*row, caller=caller, base_url=base_url) for row in page],
+        next_cursor=str(page[-1][0].idx) if len(found) > PAGE_SIZE else None,
     )
 
 
@@ -202,18 +211,20 @@ def _present(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _describe(session: Session, row: DeclarationRow, caller: Caller | None, base_url: str) -> Declaration:
+def _describe(
+    row: DeclarationRow, head: TreeHead, opening: Opening | None, *, caller: Caller | None, base_url: str
+) -> Declaration:
     expired = row.valid_until is not None and row.valid_until <= datetime.now(UTC)
     own = caller is not None and (caller.party == row.party_id or caller.operates)
     return Declaration(
         id=row.id,
         status=Status.EXPIRED if expired and row.status == Status.ACTIVE else Status(row.status),
         preferences=parse_preferences(row.preferences),
-        fingerprints=_fingerprints(session, row.idx) if own else None,
+        fingerprints=_fingerprints(opening) if own else None,
         coverage=["frame"],
         claim=Claim(row.claim),
         declared_at=row.declared_at,
-        log=position(session, row.idx),
+        log=log_position(row.idx, head),
         receipt_url=f"{base_url}/v1/declarations/{row.id}/receipt",
         page_url=f"{base_url}/declarations/{row.id}",
         title=row.title,
@@ -226,14 +237,7 @@ def _describe(session: Session, row: DeclarationRow, caller: Caller | None, base
     )
 
 
-def _fingerprints(session: Session, index: int) -> list[Fingerprint] | None:
-    opening = session.get(Opening, index)
+def _fingerprints(opening: Opening | None) -> list[Fingerprint] | None:
     if opening is None:
         return None
     return [Fingerprint(**item) for item in json.loads(opening.payload)["fingerprints"]]
-
-
-def position(session: Session, index: int) -> LogPosition:
-    """Return where entry ``index`` stands, with the first state of the log that holds it."""
-    head = session.exec(select(TreeHead).where(TreeHead.size > index).order_by(col(TreeHead.size)).limit(1)).one()
-    return LogPosition(index=index, tree_size=head.size, root=head.root.hex())

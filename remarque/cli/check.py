@@ -17,7 +17,7 @@ from remarque.codec import to_json
 from remarque.errors import InvalidInput, RemarqueError, ServiceRefused
 from remarque.preferences import DEFAULT_PURPOSE, Category, Preference
 
-#: Pictures a request: 10 is what the service takes from callers without a key (DESIGN section 11).
+#: Pictures a request: 10 is what the service takes from callers without a key.
 _BATCH = 10
 
 #: Bytes a request; the service takes 50 MB by default.

@@ -14,7 +14,7 @@ from remarque.cli.files import find_pictures, write_whole
 from remarque.errors import LogError, MissingExtra, RemarqueError
 from tests.cli.conftest import Run, save
 
-#: The options of DESIGN's command contract that exist today.
+#: The options of the command contract that exist today.
 OPTIONS = {
     "serve": ["--host", "--port", "--data-dir", "--database-url", "--workers"],
     "declare": ["--registry", "--key", "--preference", "--creator"],
