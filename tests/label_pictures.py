@@ -1,0 +1,171 @@
+"""Pictures that the label tests draw themselves, one for each way a container can look, and a development key."""
+
+import functools
+import io
+import tempfile
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tifffile
+from PIL import Image, ImageCms, PngImagePlugin
+
+from remarque.labels.contexts import c2pa, signing_context
+from remarque.labels.request import LabelRequest
+from remarque.labels.signer import SigningKey, load_signing_key, make_development_pki
+
+
+class Drawn(NamedTuple):
+    """One drawn file."""
+
+    name: str
+    mime: str
+    data: bytes
+
+
+def _noise(*shape: int, dtype: Any = np.uint8) -> np.ndarray[Any, Any]:
+    """Smooth colour with a little noise: compresses like a picture, and no two pixels are equal by chance."""
+    rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
+    base = (rows * 2 + columns * 3)[..., None] if len(shape) == 3 else rows * 2 + columns * 3
+    noise = np.random.default_rng(7).integers(0, 40, shape)
+    scale = 1 if dtype == np.uint8 else 257
+    return ((base + noise) % 256 * scale).astype(dtype)
+
+
+def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def _exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0131] = "Brush and paper"
+    exif[0x0112] = 6
+    return exif
+
+
+@functools.cache
+def pictures() -> tuple[Drawn, ...]:
+    """Every drawn file: all formats that can be labelled, with what makes their containers differ."""
+    rgb = Image.fromarray(_noise(61, 90, 3))
+    rgba = Image.fromarray(_noise(61, 90, 4))
+    frames = [rgb, rgb.rotate(180), rgb.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    text = PngImagePlugin.PngInfo()
+    text.add_text("parameters", "a fox\nSteps: 20, Sampler: Euler, CFG scale: 7")
+    many: dict[str, Any] = {"save_all": True, "append_images": frames[1:]}
+    made: list[tuple[str, str, bytes]] = [
+        ("jpeg", "jpeg", _saved(rgb, "JPEG")),
+        ("jpeg-grey-progressive", "jpeg", _saved(rgb.convert("L"), "JPEG", progressive=True)),
+        ("jpeg-exif-icc-comment", "jpeg", _saved(rgb, "JPEG", exif=_exif(), icc_profile=profile, comment=b"hi")),
+        ("jpeg-cmyk", "jpeg", _saved(rgb.convert("CMYK"), "JPEG")),
+        ("png", "png", _saved(rgb, "PNG")),
+        ("png-alpha-exif-icc-text", "png", _saved(rgba, "PNG", exif=_exif(), icc_profile=profile, pnginfo=text)),
+        ("png-16-bit", "png", _saved(Image.fromarray(_noise(61, 90, dtype=np.uint16)), "PNG")),
+        ("png-palette", "png", _saved(rgb.quantize(17), "PNG", transparency=3)),
+        ("png-animated", "png", _saved(rgb, "PNG", duration=100, **many)),
+        ("webp-lossy", "webp", _saved(rgb, "WEBP")),
+        ("webp-lossless", "webp", _saved(rgb, "WEBP", lossless=True)),
+        ("webp-lossless-alpha", "webp", _saved(rgba, "WEBP", lossless=True, exact=True)),
+        ("webp-lossy-alpha", "webp", _saved(rgba, "WEBP")),
+        ("webp-exif-icc", "webp", _saved(rgb, "WEBP", exif=_exif(), icc_profile=profile)),
+        ("webp-animated", "webp", _saved(rgb, "WEBP", duration=100, **many)),
+        ("avif", "avif", _saved(rgb, "AVIF", speed=10)),
+        ("avif-alpha-exif-icc", "avif", _saved(rgba, "AVIF", speed=10, exif=_exif(), icc_profile=profile)),
+        ("avif-animated", "avif", _saved(rgb, "AVIF", speed=10, duration=100, **many)),
+        ("tiff-little-endian", "tiff", _saved(rgb, "TIFF")),
+        ("tiff-pages-lzw", "tiff", _saved(rgb, "TIFF", compression="tiff_lzw", **many)),
+        ("tiff-big-endian", "tiff", _tiff(">")),
+    ]
+    return tuple(Drawn(name, f"image/{kind}", data) for name, kind, data in made)
+
+
+def _tiff(order: Any) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, _noise(61, 90, 3), byteorder=order, photometric="rgb")
+    return file.getvalue()
+
+
+def drawn(name: str) -> Drawn:
+    """The drawn file of that name."""
+    return next(one for one in pictures() if one.name == name)
+
+
+def pixels(data: bytes) -> list[tuple[str, tuple[int, int], bytes]]:
+    """Mode, size and samples of every frame, as Pillow decodes them."""
+    found = []
+    with Image.open(io.BytesIO(data)) as image:
+        for index in range(getattr(image, "n_frames", 1)):
+            image.seek(index)
+            image.load()
+            found.append((image.mode, image.size, image.tobytes()))
+    return found
+
+
+class Development(NamedTuple):
+    """A development key and its root."""
+
+    key: SigningKey
+    root: bytes
+
+
+@functools.cache
+def development(number: int = 0) -> Development:
+    """A development key; each ``number`` has its own root."""
+    with tempfile.TemporaryDirectory() as folder:
+        make_development_pki(Path(folder))
+        key = load_signing_key(Path(folder, "chain.pem"), Path(folder, "key.pem"))
+        return Development(key, Path(folder, "root.pem").read_bytes())
+
+
+def request(**changes: Any) -> LabelRequest:
+    """A label request with everything that is required."""
+    given: dict[str, Any] = {
+        "id": str(uuid.UUID(int=77)),
+        "system": "Drawing machine",
+        "system_version": "1.2",
+        "provider": "Example Studio",
+        "created_at": datetime(2026, 11, 23, 12, 0, tzinfo=UTC),
+    }
+    return LabelRequest(**given | changes)
+
+
+def signed_saying(
+    data: bytes,
+    mime: str,
+    key: SigningKey,
+    *,
+    source_type: str | None,
+    created: bool = True,
+    generator: str = "Somebody's camera",
+    parent: bytes | None = None,
+    extra: tuple[dict[str, Any], ...] = (),
+) -> bytes:
+    """Sign anything at all with the C2PA library itself: what others, honest or not, can do."""
+    made: dict[str, Any] = {
+        "action": "c2pa.created",
+        "digitalSourceType": source_type or "http://c2pa.org/digitalsourcetype/empty",
+    }
+    opened: list[dict[str, Any]] = [
+        {"action": "c2pa.opened", "parameters": {"ingredientIds": ["p"]}},
+        {"action": "c2pa.cropped"},
+    ]
+    assertion = {
+        "label": "c2pa.actions.v2",
+        "created": created,
+        "data": {"allActionsIncluded": True, "actions": opened if parent else [made]},
+    }
+    definition = {
+        "claim_version": 2,
+        "claim_generator_info": [{"name": generator, "version": "1"}],
+        "assertions": [assertion, *extra],
+    }
+    out = io.BytesIO()
+    with c2pa.Builder(definition, context=signing_context(key, b"")) as builder:
+        if parent:
+            builder.add_ingredient({"title": "p", "relationship": "parentOf", "label": "p"}, mime, io.BytesIO(parent))
+        builder.sign(mime, io.BytesIO(data), out)
+    return out.getvalue()
