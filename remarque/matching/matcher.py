@@ -8,18 +8,20 @@ judges by the state it began with while the writer moves on.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from remarque.answers import Fingerprint, Match, Transform
-from remarque.errors import InvalidFingerprint, LogError
+from remarque.errors import InvalidFingerprint
+from remarque.fingerprints.pdq import ORIENTATIONS
 from remarque.log.merkle import EMPTY_ROOT
+from remarque.matching.columns import Column
 from remarque.matching.index import words
 from remarque.matching.linear import LinearIndex
+from remarque.matching.works import Statement, Works
 from remarque.preferences import Category, Claim, Preference
 
 
@@ -68,38 +70,21 @@ class View:
     rows: Mapping[str, int]
 
 
-@dataclass(slots=True)
-class _Declared:
-    """One declaration and all it ever said: (index of the entry, preferences or None for withdrawn), oldest first."""
-
-    id: str
-    claim: Claim
-    valid_until: int | None
-    statements: tuple[tuple[int, Mapping[Category, Preference] | None], ...]
-
-    def preferences_at(self, tree_size: int) -> Mapping[Category, Preference] | None:
-        for index, said in reversed(self.statements):
-            if index < tree_size:
-                return said
-        return None
-
-
-@dataclass(slots=True)
-class _Column:
+class _Searchable:
     """The fingerprints of one algorithm: row -> slot of its declaration, and the orientation that the row is of."""
 
-    index: LinearIndex
-    slots: list[int] = field(default_factory=list)
-    orientations: list[str | None] = field(default_factory=list)
+    def __init__(self, algorithm: Algorithm) -> None:
+        self.index = LinearIndex(algorithm.size * 8)
+        self.slots = Column(np.int32)
+        self.orientations = Column(np.uint8)
 
 
 class Matcher:
     """All that is declared, searchable. One writer feeds it; any thread may ask."""
 
     def __init__(self) -> None:
-        self._columns = {a.name: _Column(LinearIndex(a.size * 8)) for a in ALGORITHMS.values()}
-        self._declared: list[_Declared] = []
-        self._slot_of_entry: dict[int, int] = {}
+        self._searchable = {algorithm.name: _Searchable(algorithm) for algorithm in ALGORITHMS.values()}
+        self._works = Works()
         self._view = View(0, EMPTY_ROOT.hex(), dict.fromkeys(ALGORITHMS, 0))
 
     @property
@@ -118,34 +103,27 @@ class Matcher:
         valid_until: int | None = None,
     ) -> None:
         """Add the declaration made by entry ``index``; ``valid_until`` in Unix seconds."""
-        slot = len(self._declared)
-        self._declared.append(_Declared(id, claim, valid_until, ((index, dict(preferences)),)))
-        self._slot_of_entry[index] = slot
+        slot = self._works.add(index, id=id, statement=Statement(preferences, claim), valid_until=valid_until)
         for fingerprint in fingerprints:
             algorithm = algorithm_named(fingerprint.alg)
-            column = self._columns[algorithm.name]
-            column.slots.append(slot)
-            column.orientations.append(fingerprint.orientation)
+            searchable = self._searchable[algorithm.name]
+            searchable.slots.append([slot])
+            searchable.orientations.append([_code_of(fingerprint.orientation)])
             value = np.frombuffer(parse_hash(algorithm, fingerprint.value), np.uint8)
-            column.index.append(value.reshape(1, -1))
+            searchable.index.append(value.reshape(1, -1))
 
     def change(self, index: int, *, ref: int, preferences: Mapping[Category, Preference]) -> None:
         """From entry ``index`` on, the declaration of entry ``ref`` says ``preferences``."""
-        self._state(index, ref, dict(preferences))
+        claim = self._works.claim_of(ref)
+        self._works.state(index, ref=ref, statement=Statement(preferences, claim))
 
     def withdraw(self, index: int, *, ref: int) -> None:
         """From entry ``index`` on, the declaration of entry ``ref`` says nothing."""
-        self._state(index, ref, None)
-
-    def _state(self, index: int, ref: int, said: Mapping[Category, Preference] | None) -> None:
-        if ref not in self._slot_of_entry:
-            raise LogError(f"entry {index} is about entry {ref}, which declares nothing")
-        declared = self._declared[self._slot_of_entry[ref]]
-        declared.statements = (*declared.statements, (index, said))
+        self._works.state(index, ref=ref, statement=None)
 
     def advance(self, tree_size: int, root: str) -> None:
         """Publish all that was fed so far as the state of the log at ``tree_size`` with that root (hex)."""
-        self._view = View(tree_size, root, {name: len(column.slots) for name, column in self._columns.items()})
+        self._view = View(tree_size, root, {name: len(held.slots) for name, held in self._searchable.items()})
 
     def match(
         self, view: View, algorithm: Algorithm, hashes: NDArray[np.uint8], *, now: float | None = None
@@ -155,38 +133,40 @@ class Matcher:
         A declaration is listed once, with its nearest fingerprint, nearest declaration first. What was withdrawn by
         ``view``, or has expired by ``now`` (Unix seconds), does not match.
         """
-        column = self._columns[algorithm.name]
-        hits = column.index.search(words(hashes), algorithm.radius, view.rows[algorithm.name])
+        searchable = self._searchable[algorithm.name]
+        hits = searchable.index.search(words(hashes), algorithm.radius, view.rows[algorithm.name])
         when = time.time() if now is None else now
-        triples = zip(hits.query.tolist(), hits.row.tolist(), hits.distance.tolist(), strict=True)
         found: dict[int, list[Match]] = {}
-        for query, group in groupby(triples, key=lambda triple: triple[0]):
-            matches = self._matches(view, algorithm, column, [(d, row) for _, row, d in group], when)
-            if matches:
-                found[query] = matches
+        seen: set[tuple[int, int]] = set()
+        # Ordered by query, then by distance: the first row of a work is its nearest.
+        for query, distance, slot, orientation in zip(
+            hits.query.tolist(),
+            hits.distance.tolist(),
+            searchable.slots.take(hits.row).tolist(),
+            searchable.orientations.take(hits.row).tolist(),
+            strict=True,
+        ):
+            if (query, slot) in seen:
+                continue
+            seen.add((query, slot))
+            said = self._works.said(slot, view.tree_size, when)
+            if said is not None:
+                found.setdefault(query, []).append(
+                    Match(
+                        declaration=self._works.id_of(slot),
+                        alg=algorithm.name,
+                        distance=distance,
+                        claim=said.claim,
+                        preferences=dict(said.preferences),
+                        transform=_transform(orientation),
+                    )
+                )
         return found
 
-    def _matches(
-        self, view: View, algorithm: Algorithm, column: _Column, rows: Sequence[tuple[int, int]], when: float
-    ) -> list[Match]:
-        nearest: dict[int, tuple[int, int]] = {}
-        for distance, row in sorted(rows):
-            nearest.setdefault(column.slots[row], (distance, row))
-        matches = []
-        for slot, (distance, row) in nearest.items():
-            declared = self._declared[slot]
-            said = declared.preferences_at(view.tree_size)
-            if said is None or (declared.valid_until is not None and declared.valid_until <= when):
-                continue
-            orientation = column.orientations[row]
-            matches.append(
-                Match(
-                    declaration=declared.id,
-                    alg=algorithm.name,
-                    distance=distance,
-                    claim=declared.claim,
-                    preferences=dict(said),
-                    transform=None if orientation is None else Transform(orientation=orientation),
-                )
-            )
-        return matches
+
+def _code_of(orientation: str | None) -> int:
+    return 1 + ORIENTATIONS.index(orientation) if orientation in ORIENTATIONS else 0
+
+
+def _transform(code: int) -> Transform | None:
+    return Transform(orientation=ORIENTATIONS[code - 1]) if code else None

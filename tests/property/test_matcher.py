@@ -46,7 +46,7 @@ def replay(history: list, size: int, query: bytes) -> dict[str, tuple[int, Prefe
     for index, (values, said) in alive.items():
         distance = min((int.from_bytes(v, "big") ^ int.from_bytes(query, "big")).bit_count() for v in values)
         if distance <= PDQ.radius:
-            found[f"dec_{index}"] = (distance, said)
+            found[f"dec_{index:032x}"] = (distance, said)
     return found
 
 
@@ -63,7 +63,7 @@ def test_every_state_answers_as_the_log_up_to_it(wanted: list, queries: list[byt
         if kind == "declare":
             prints = [Fingerprint(alg="pdq", value=v.hex()) for v in value]
             said = {USE: Preference.DISALLOWED}
-            matcher.declare(index, id=f"dec_{index}", claim=Claim.SELF, preferences=said, fingerprints=prints)
+            matcher.declare(index, id=f"dec_{index:032x}", claim=Claim.SELF, preferences=said, fingerprints=prints)
             history.append((kind, index, value))
         else:
             open_ones = [i for i in declared if i not in ended]
@@ -92,7 +92,7 @@ def test_an_expired_declaration_does_not_match():
     matcher = Matcher()
     prints = [Fingerprint(alg="pdq", value="00" * 32)]
     said = {USE: Preference.DISALLOWED}
-    matcher.declare(0, id="dec", claim=Claim.SELF, preferences=said, fingerprints=prints, valid_until=1000)
+    matcher.declare(0, id="dec_" + "0" * 32, claim=Claim.SELF, preferences=said, fingerprints=prints, valid_until=1000)
     matcher.advance(1, "00" * 32)
     asked = np.zeros((1, 32), np.uint8)
     assert 0 in matcher.match(matcher.view, PDQ, asked, now=999.9)
