@@ -142,7 +142,7 @@ def signed_saying(
     created: bool = True,
     generator: str = "Somebody's camera",
     parent: bytes | None = None,
-    extra: tuple[dict[str, Any], ...] = (),
+    trust_anchors: bytes = b"",
 ) -> bytes:
     """Sign anything at all with the C2PA library itself: what others, honest or not, can do."""
     made: dict[str, Any] = {
@@ -161,10 +161,10 @@ def signed_saying(
     definition = {
         "claim_version": 2,
         "claim_generator_info": [{"name": generator, "version": "1"}],
-        "assertions": [assertion, *extra],
+        "assertions": [assertion],
     }
     out = io.BytesIO()
-    with c2pa.Builder(definition, context=signing_context(key, b"")) as builder:
+    with c2pa.Builder(definition, context=signing_context(key, trust_anchors)) as builder:
         if parent:
             builder.add_ingredient({"title": "p", "relationship": "parentOf", "label": "p"}, mime, io.BytesIO(parent))
         builder.sign(mime, io.BytesIO(data), out)

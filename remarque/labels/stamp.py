@@ -11,7 +11,7 @@ from typing import Literal
 from remarque.errors import InvalidManifestPresent, NotAPicture
 from remarque.fingerprints.decode import sniff
 from remarque.labels import manifest, xmp
-from remarque.labels.carriers import WRITABLE
+from remarque.labels.carriers import WRITABLE, tiff
 from remarque.labels.reading import read_store
 from remarque.labels.request import LabelRequest
 from remarque.labels.signer import SigningKey
@@ -51,13 +51,17 @@ def stamp(
 ) -> Stamped:
     """Label a JPEG, PNG, WebP, AVIF or TIFF.
 
-    ``trust_anchors`` (PEM) judge the signer of a manifest that is there already. Raises NotAPicture for other formats,
-    Undecodable for a broken container, InvalidManifestPresent for a manifest that does not verify unless ``on_invalid``
-    is ``replace``, InvalidLabelRequest if the text does not fit, SigningUnavailable if the key cannot sign.
+    ``trust_anchors`` (PEM) judge the signer of a manifest that is there already. Raises NotAPicture for other formats
+    and for a TIFF of several pages, Undecodable for a broken container, InvalidManifestPresent for a manifest that does
+    not verify unless ``on_invalid`` is ``replace``, InvalidLabelRequest if the text does not fit, SigningUnavailable if
+    the key cannot sign.
     """
     mime = sniff(data)
     if mime not in WRITABLE:
         raise NotAPicture("Labels are written into JPEG, PNG, WebP, AVIF and TIFF; this is another kind of picture.")
+    if mime == "image/tiff" and tiff.has_several_pages(data):
+        # The C2PA library would hang its manifest into a page of its own, without a picture (seen with c2pa-rs 0.91.3).
+        raise NotAPicture("A TIFF of several pages cannot be labelled; save its pages as files of their own.")
     state = read_store(data, mime, trust_anchors=trust_anchors).state
     if state == "invalid" and on_invalid != "replace":
         raise InvalidManifestPresent(

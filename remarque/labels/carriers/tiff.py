@@ -28,6 +28,11 @@ def read_exif(data: bytes) -> bytes | None:
     return data
 
 
+def has_several_pages(data: bytes) -> bool:
+    """Whether another directory follows the first."""
+    return ifd.first_directory(data).next != 0
+
+
 def write_xmp(data: bytes, packet: bytes) -> bytes:
     """Append the packet and point field 700 to it."""
     order = ifd.byte_order(data)
