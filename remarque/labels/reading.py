@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any, Literal
 
 from remarque.errors import Undecodable
+from remarque.labels.carriers import READABLE
 from remarque.labels.contexts import c2pa, reading_context
 from remarque.labels.vocabulary import Statement, source_type_term, statement_of
 
@@ -62,7 +63,8 @@ def read_store(data: bytes, mime: str, *, trust_anchors: bytes = b"", developmen
     try:
         reader = c2pa.Reader.try_create(mime, BytesIO(data), context=context)
         if reader is None:
-            return Store("absent")
+            hidden = _is_broken(data, mime) and _shows_a_store(data)
+            return Store("invalid", failures=("unreadable",)) if hidden else Store("absent")
         with reader:
             report = json.loads(reader.json())
     except c2pa.C2paError.NotSupported:
@@ -70,10 +72,25 @@ def read_store(data: bytes, mime: str, *, trust_anchors: bytes = b"", developmen
     except (c2pa.C2paError, ValueError, RecursionError) as error:
         if str(error).startswith("Remote:"):
             return Store("remote")
-        if any(trace in data for trace in _TRACES):
+        if _shows_a_store(data):
             return Store("invalid", failures=("unreadable",))
         raise Undecodable("the picture's container is broken") from error
     return _judged(report)
+
+
+def _is_broken(data: bytes, mime: str) -> bool:
+    """Whether the container cannot be walked: the C2PA library sees no store behind a chunk of the wrong length."""
+    carrier = READABLE.get(mime)
+    try:
+        if carrier:
+            carrier.read_xmp(data)
+    except Undecodable:
+        return True
+    return False
+
+
+def _shows_a_store(data: bytes) -> bool:
+    return any(trace in data for trace in _TRACES)
 
 
 def _judged(report: Json) -> Store:

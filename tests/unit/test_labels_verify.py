@@ -140,6 +140,12 @@ def test_a_manifest_that_cannot_be_read_is_invalid_not_absent() -> None:
     assert reading.layers[0].detail["failures"]
 
 
+def test_a_manifest_behind_a_chunk_of_the_wrong_length_is_invalid_not_absent() -> None:
+    labelled = bytearray(stamp(drawn("webp-lossy").data, request(), development().key).data)
+    labelled[labelled.index(b"VP8X") + 4] = 11  # the C2PA library then looks for chunks in the wrong place
+    assert read(bytes(labelled)).verdict is Verdict.INVALID_LABEL
+
+
 def test_stripping_leaves_nothing() -> None:
     file = io.BytesIO()
     with Image.open(io.BytesIO(stamp(JPEG, request(), development().key).data)) as image:
