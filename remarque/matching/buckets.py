@@ -1,0 +1,70 @@
+"""The loop that files rows by key: one block of a multi-index hashing index (see ``mih``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from remarque.matching.mih import LINE_BITS, MANY
+from remarque.matching.native import compiled, int64
+from remarque.matching.probes import key_of
+
+KEYS = 1 << LINE_BITS
+
+
+@compiled
+def fill(hashes: Any, start: int, width: int, bitmap: Any, ranks: Any, slots: Any, more: Any) -> tuple[int, int]:
+    """File every row under its bits ``start`` to ``start + width``; return how much of ``slots`` and ``more`` is used.
+
+    ``bitmap``: uint64 (lines, 8), zeros; ``ranks``: uint32 (lines,); ``slots``: uint32, room for n; ``more``: uint32,
+    room for 1.5 n. Rows are sorted by line first and within a line then, so that what is written at random fits the
+    cache. Takes 6 bytes a row and 4 a line besides.
+    """
+    lines = len(ranks)
+    ends = np.zeros(lines + 1, np.uint32)
+    for row in range(len(hashes)):
+        ends[(key_of(hashes, row, start, width) >> LINE_BITS) + 1] += np.uint32(1)
+    for line in range(lines):
+        ends[line + 1] += ends[line]
+    rows = np.empty(len(hashes), np.uint32)
+    lows = np.empty(len(hashes), np.uint16)
+    for row in range(len(hashes)):
+        key = key_of(hashes, row, start, width)
+        at = ends[key >> LINE_BITS]
+        rows[at], lows[at] = row, key & (KEYS - 1)
+        ends[key >> LINE_BITS] = at + np.uint32(1)
+    # ends[line] now is where the line ends
+    places = np.empty(KEYS + 1, np.int64)
+    ordered = np.empty(64, np.uint32)
+    used, used_more, first = 0, 0, 0
+    for line in range(lines):
+        ranks[line] = used
+        end = int64(ends[line])
+        if end - first > len(ordered):
+            ordered = np.empty(2 * (end - first), np.uint32)
+        places[:] = 0
+        for i in range(first, end):
+            places[int64(lows[i]) + 1] += 1
+        for low in range(KEYS):
+            places[low + 1] += places[low]
+        for i in range(first, end):
+            ordered[places[lows[i]]] = rows[i]
+            places[lows[i]] += 1
+        begin = 0
+        for low in range(KEYS):
+            size = places[low] - begin
+            if size:
+                bitmap[line, low >> 6] |= np.uint64(1) << np.uint64(low & 63)
+                if size == 1:
+                    slots[used] = ordered[begin]
+                else:
+                    slots[used] = MANY + used_more
+                    more[used_more] = size
+                    for i in range(size):
+                        more[used_more + 1 + i] = ordered[begin + i]
+                    used_more += 1 + size
+                used += 1
+                begin = places[low]
+        first = end
+    return used, used_more
