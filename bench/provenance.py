@@ -26,8 +26,8 @@ from remarque.sandbox import Sandbox
 DOCUMENT = Path(__file__).parent.parent / "docs" / "verification.md"
 BEGIN, END = "<!-- written by bench/provenance.py: begin -->\n", "<!-- end -->\n"
 
-#: What c2pa-rs 0.91.3 gave for the fixtures of c2pa-python, c2pa-node, c2pa-js and datadiligence, without trust list and
-#: network. Nobody publishes a report of these: the record makes a change of the library show, and proves no more.
+#: What c2pa-rs 0.91.3 gave for the fixtures of c2pa-python, c2pa-node, c2pa-js and datadiligence, without trust
+#: list and network. Nobody publishes reports of these: the record makes a change show, and proves no more.
 FIXTURES = {
     "CA.jpg": "valid",
     "CACAE-uri-CA.jpg": "valid",

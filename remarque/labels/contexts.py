@@ -29,7 +29,7 @@ TRUST_CONFIG = "\n".join(
 )
 _KEPT = 8
 
-__all__ = ["TRUST_CONFIG", "c2pa", "reading_context", "settings", "signing_context"]
+__all__ = ["TRUST_CONFIG", "c2pa", "reading_context", "settings", "signing_context", "signing_signer"]
 
 
 def settings(trust_anchors: bytes = b"", development_root: bytes = b"") -> dict[str, Any]:
@@ -53,8 +53,13 @@ def reading_context(trust_anchors: bytes, development_root: bytes) -> Any:
 
 
 def signing_context(key: SigningKey, trust_anchors: bytes) -> Any:
-    """The context that signs with this key; the anchors judge a parent. Raises SigningUnavailable."""
+    """The context that signs with this key; the anchors judge a parent. Raises SigningUnavailable, NotReady."""
     return _signing(os.getpid(), key, trust_anchors)
+
+
+def signing_signer(key: SigningKey) -> Any:
+    """A signer of its own, beside the one that a context has taken in. Raises SigningUnavailable."""
+    return _signer(os.getpid(), key)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -68,7 +73,18 @@ def _reading(_process: int, trust_anchors: bytes, development_root: bytes) -> An
 @lru_cache(maxsize=_KEPT)
 def _signing(_process: int, key: SigningKey, trust_anchors: bytes) -> Any:
     try:
-        info = c2pa.C2paSignerInfo(key.algorithm.encode(), key.chain_pem, key.key_pem, None)
-        return c2pa.Context.from_dict(settings(trust_anchors), signer=c2pa.Signer.from_info(info))
+        return c2pa.Context.from_dict(settings(trust_anchors), signer=_new_signer(key))
+    except c2pa.C2paError as error:
+        raise NotReady("the trust list is not PEM text with certificates in it") from error
+
+
+@lru_cache(maxsize=_KEPT)
+def _signer(_process: int, key: SigningKey) -> Any:
+    return _new_signer(key)
+
+
+def _new_signer(key: SigningKey) -> Any:
+    try:
+        return c2pa.Signer.from_info(c2pa.C2paSignerInfo(key.algorithm.encode(), key.chain_pem, key.key_pem, None))
     except c2pa.C2paError as error:
         raise SigningUnavailable("the signing key or its certificates are not accepted by the C2PA library") from error

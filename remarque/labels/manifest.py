@@ -16,6 +16,7 @@ from PIL import Image
 from remarque import __version__
 from remarque.errors import InvalidLabelRequest, SigningUnavailable, Undecodable
 from remarque.labels.contexts import c2pa, signing_context
+from remarque.labels.embedding import can_embed, sign_png
 from remarque.labels.reading import read_store
 from remarque.labels.request import LabelRequest
 from remarque.labels.signer import SigningKey
@@ -63,12 +64,16 @@ def sign(
     """Sign a label into the picture. Returns the labelled picture and the manifest store.
 
     ``parent`` is the picture as it was received, where that carries a valid manifest. Raises SigningUnavailable if the
-    key cannot sign (any more), Undecodable if the picture cannot carry a manifest.
+    key cannot sign (any more), NotReady if the anchors are no certificates, Undecodable if the picture cannot carry a
+    manifest.
     """
+    said = definition(request, edited=parent is not None)
     context = signing_context(key, trust_anchors)
     labelled = BytesIO()
     try:
-        with c2pa.Builder(definition(request, edited=parent is not None), context=context) as builder:
+        if parent is None and can_embed(data, mime) and (embedded := sign_png(data, said, key)):
+            return embedded
+        with c2pa.Builder(said, context=context) as builder:
             if parent is not None:
                 ingredient = {"title": "The picture before", "relationship": "parentOf", "label": _PARENT}
                 builder.add_ingredient(ingredient, mime, BytesIO(parent))

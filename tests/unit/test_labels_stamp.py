@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import pickle
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from remarque.answers import Verdict
 from remarque.errors import InvalidLabelRequest, InvalidManifestPresent, NotAPicture, SigningUnavailable, Undecodable
-from remarque.labels import xmp
+from remarque.labels import embedding, xmp
 from remarque.labels.carriers import WRITABLE
 from remarque.labels.contexts import c2pa, reading_context
 from remarque.labels.reading import read_store
@@ -82,6 +83,31 @@ def test_a_changed_picture_is_invalid(picture: Drawn) -> None:
     assert reading.ai_generated is None
     with pytest.raises(InvalidManifestPresent):
         stamp(bytes(data), request(), development().key)
+
+
+@pytest.mark.parametrize("picture", [one for one in pictures() if one.mime == "image/png"], ids=lambda one: one.name)
+def test_the_short_way_for_png_gives_what_the_public_way_gives(picture: Drawn, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert embedding.can_embed(picture.data, "image/png"), (
+        "another version of c2pa-python: is the short way still open?"
+    )
+    short = stamped(picture)
+    monkeypatch.setattr(embedding, "_TESTED_VERSION", "none")
+    assert not embedding.can_embed(picture.data, "image/png")
+    public = stamped(picture)
+    for done in (short, public):
+        store = read_store(done.data, done.mime, trust_anchors=development().root)
+        assert store.state == "trusted"
+        assert done.manifest in done.data
+        assert done.data.count(b"caBX") == 1
+    assert _without_manifest(short.data) == _without_manifest(public.data)
+    reports = [crjson(done.data, done.mime)["manifests"][0] for done in (short, public)]
+    for report in reports:
+        for volatile in ("label", "validationResults"):
+            report.pop(volatile)
+        report["assertions"].pop("c2pa.hash.data")
+        report["claim.v2"] = {**report["claim.v2"], "instanceID": "", "signature": ""}
+        report["claim.v2"]["created_assertions"] = [one["url"] for one in report["claim.v2"]["created_assertions"]]
+    assert reports[0] == reports[1]
 
 
 def test_an_invalid_manifest_is_replaced_on_demand() -> None:
@@ -305,10 +331,13 @@ def test_everything_can_be_sent_to_another_process() -> None:
 
 
 def test_a_key_that_is_no_key_is_unavailable() -> None:
-    from dataclasses import replace
-
     with pytest.raises(SigningUnavailable):
         stamp(drawn("png").data, request(), replace(development().key, key_pem=b"nothing"))
+
+
+def _without_manifest(data: bytes) -> bytes:
+    start = data.index(b"caBX") - 4
+    return data[:start] + data[start + 12 + int.from_bytes(data[start : start + 4], "big") :]
 
 
 def _changeable(data: bytes, picture: Drawn) -> int:

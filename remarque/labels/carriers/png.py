@@ -55,6 +55,11 @@ def read_text(data: bytes) -> dict[str, str]:
     return found
 
 
+def has_manifest(data: bytes) -> bool:
+    """Whether a C2PA manifest store is there (C2PA 2.4, "Embedding manifests into PNG")."""
+    return any(chunk.kind == b"caBX" for chunk in _chunks(data))
+
+
 def write_xmp(data: bytes, packet: bytes) -> bytes:
     """Put the packet before the first IDAT, uncompressed; packets that were there go."""
     body = _XMP_KEYWORD + b"\x00\x00\x00\x00\x00" + packet
