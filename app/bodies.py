@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +26,7 @@ JSON_ROOM = 10_000
 FORM_ROOM = 1_000_000
 #: How much of an oversized body is read and thrown away, so that its sender gets to read the answer.
 DRAIN_FACTOR = 4
+MAX_FIELDS = 20
 MAX_FIELD_BYTES = 100_000
 
 Form = TypeVar("Form", bound=BaseModel)
@@ -123,48 +124,33 @@ async def read_form(request: Request, settings: Settings) -> tuple[list[Upload],
 
     Raises InvalidRequest where it is malformed, TooManyItems, BodyTooLarge.
     """
+    limits = {"max_files": settings.max_images, "max_fields": MAX_FIELDS, "max_part_size": MAX_FIELD_BYTES}
     try:
-        form = await request.form(max_files=settings.max_images, max_fields=20, max_part_size=MAX_FIELD_BYTES)
-    except MultiPartException as error:
-        raise _form_problem(error.message) from None
-    except Exception as error:
-        # Starlette turns its own exception into one of HTTP when it runs inside an application.
-        detail = getattr(error, "detail", None)
-        if getattr(error, "status_code", None) != 400 or not isinstance(detail, str):
-            raise
-        raise _form_problem(detail) from None
-    async with _closing(form):
-        uploads, fields, size = [], {}, 0
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                if name != "image":
-                    raise InvalidRequest(f"Pictures are sent in parts named 'image', not {name[:80]!r}.")
-                size += value.size or 0
-                if size > settings.max_body_bytes:
-                    raise BodyTooLarge(f"A request has at most {settings.max_body_bytes} bytes of pictures.")
-                uploads.append(Upload(name=value.filename or "", data=await value.read()))
-            elif name in fields:
-                raise InvalidRequest(f"The part {name[:80]!r} stands there twice.")
-            else:
-                fields[name] = value
-        return uploads, fields
+        async with request.form(**limits) as form:
+            return await _parts(form, settings.max_body_bytes)
+    except HTTPException as error:
+        # What Starlette makes of a malformed form; "Too many …" is the beginning of its words for the two counts.
+        message = str(error.detail)
+        raise (TooManyItems if message.startswith("Too many") else InvalidRequest)(message) from None
 
 
-def _form_problem(message: str) -> InvalidRequest | TooManyItems:
-    return TooManyItems(message) if message.startswith("Too many") else InvalidRequest(message)
-
-
-class _closing:
-    """Closes the temporary files of a form."""
-
-    def __init__(self, form: FormData) -> None:
-        self._form = form
-
-    async def __aenter__(self) -> None:
-        return None
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._form.close()
+async def _parts(form: FormData, max_bytes: int) -> tuple[list[Upload], dict[str, str]]:
+    uploads: list[Upload] = []
+    fields: dict[str, str] = {}
+    size = 0
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            if name != "image":
+                raise InvalidRequest(f"Pictures are sent in parts named 'image', not {name[:80]!r}.")
+            size += value.size or 0
+            if size > max_bytes:
+                raise BodyTooLarge(f"A request has at most {max_bytes} bytes of pictures.")
+            uploads.append(Upload(name=value.filename or "", data=await value.read()))
+        elif name in fields:
+            raise InvalidRequest(f"The part {name[:80]!r} stands there twice.")
+        else:
+            fields[name] = value
+    return uploads, fields
 
 
 def one_image(uploads: list[Upload]) -> Upload:

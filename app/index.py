@@ -40,6 +40,7 @@ class Index:
         self.matcher = Matcher()
         self._database = database
         self._lock = threading.Lock()
+        self._applied = 0  # entries that the matcher was fed; ahead of its view while a batch is under way
         self._looked_at: float | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="index", daemon=True)
@@ -69,12 +70,11 @@ class Index:
             with self._database.reading() as session:
                 head = session.exec(select(TreeHead).order_by(col(TreeHead.size).desc()).limit(1)).first()
                 size, root = (head.size, head.root) if head else (0, EMPTY_ROOT)
-                done = self.matcher.view.tree_size
-                if size < done:
-                    raise LogError(f"the log has shrunk from {done} to {size} entries")
-                if size > done:
-                    for start in range(done, size, BATCH):
-                        self._apply(session, start, min(start + BATCH, size))
+                if size < self._applied:
+                    raise LogError(f"the log has shrunk from {self._applied} to {size} entries")
+                while self._applied < size:
+                    self._apply(session, self._applied, min(self._applied + BATCH, size))
+                if size != self.matcher.view.tree_size:
                     self.matcher.advance(size, root.hex())
             self._looked_at = looked_at
 
@@ -89,6 +89,7 @@ class Index:
             raise LogError(f"the log has a gap between entries {start} and {stop}")
         for index, body, payload in rows:
             self._apply_entry(index, Entry.decode(body), None if payload is None else json.loads(payload))
+            self._applied = index + 1
 
     def _apply_entry(self, index: int, entry: Entry, opening: dict[str, Any] | None) -> None:
         if entry.type == "declare" and opening is not None:

@@ -1,0 +1,98 @@
+"""The index that follows the log: it never applies an entry twice and never answers from a state it cannot trust."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlmodel import text
+
+from app import index as index_module
+from app.access import Caller, create_party, identify
+from app.db import Database
+from app.index import Index
+from app.logbook import Logbook
+from app.migrate import migrate
+from app.registry import Work, declare
+from app.schemas.requests import DeclarationCreate
+from remarque.answers import Fingerprint
+from remarque.errors import LogError, NotReady
+from remarque.matching.matcher import PDQ
+
+
+@pytest.fixture
+def database(tmp_path: Path):
+    migrate(f"sqlite:///{tmp_path / 'r.db'}")
+    opened = Database(f"sqlite:///{tmp_path / 'r.db'}")
+    yield opened
+    opened.close()
+
+
+def fill(database: Database, count: int) -> None:
+    with database.writing() as session:
+        key = create_party(session, display_name=None, kind=None).api_key
+    with database.reading() as session:
+        caller = identify(session, f"Bearer {key}")
+    assert isinstance(caller, Caller)
+    logbook = Logbook(database, lambda: None)
+    for number in range(count):
+        work = Work([Fingerprint(alg="pdq", value=f"{number << 128:064x}")])
+        declare(logbook, caller, work, DeclarationCreate())
+
+
+def found(index: Index) -> list[int]:
+    """How often each of the declared hashes is matched by a declaration at distance 0."""
+    asked = np.frombuffer(b"".join((n << 128).to_bytes(32, "big") for n in range(7)), np.uint8).reshape(-1, 32)
+    answer = index.matcher.match(index.view, PDQ, asked)
+    return [sum(match.distance == 0 for match in answer.get(n, [])) for n in range(7)]
+
+
+def test_a_failure_half_way_neither_loses_nor_doubles(database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(index_module, "BATCH", 2)
+    fill(database, 7)
+    index = Index(database)
+    real, calls = index.matcher.declare, []
+
+    def fails_once(entry: int, **fields: object) -> None:
+        calls.append(entry)
+        if len(calls) == 4:
+            raise OSError("the disk is gone")
+        real(entry, **fields)
+
+    monkeypatch.setattr(index.matcher, "declare", fails_once)
+    with pytest.raises(OSError, match="disk"):
+        index.catch_up()
+    assert index.matcher.view.tree_size == 0, "nothing of a half-read log is answered from"
+    index.catch_up()
+    assert calls == [0, 1, 2, 3, 3, 4, 5, 6]
+    assert found(index) == [1] * 7
+
+
+def test_a_log_that_cannot_be_seen_is_not_answered_from(database: Database, monkeypatch: pytest.MonkeyPatch):
+    index = Index(database)
+    with pytest.raises(NotReady):
+        _ = index.view
+    index.catch_up()
+    assert index.view.tree_size == 0
+    monkeypatch.setattr(index_module, "STALE_SECONDS", -1.0)
+    with pytest.raises(NotReady):
+        _ = index.view
+
+
+def test_a_log_that_shrank_or_has_a_gap_is_refused(database: Database):
+    fill(database, 3)
+    index = Index(database)
+    index.catch_up()
+    with database.writing() as session:
+        session.execute(text("DELETE FROM tree_head WHERE size > 1"))
+        session.commit()
+    with pytest.raises(LogError, match="shrunk"):
+        index.catch_up()
+    with database.writing() as session:
+        when = datetime.now(UTC).isoformat()
+        session.execute(text("INSERT INTO tree_head (size, root, at) VALUES (9, x'00', :at)"), {"at": when})
+        session.commit()
+    with pytest.raises(LogError, match="gap"):
+        index.catch_up()
