@@ -5,7 +5,7 @@ store is Undecodable. Names in a store are claims: nothing here treats one as an
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any, Literal
@@ -28,6 +28,7 @@ _SHOWN = frozenset({"parentOf", "componentOf"})
 _MAX_DEPTH = 32
 
 Json = dict[str, Any]
+_STATES: Mapping[str, State] = {"Trusted": "trusted", "Valid": "valid"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,9 @@ def _shows_a_store(data: bytes) -> bool:
 def _judged(report: Json) -> Store:
     results = mapping(report.get("validation_results"))
     passed, failures = (tuple(dict.fromkeys(_codes(results, kind))) for kind in ("success", "failure"))
-    state: State = {"Trusted": "trusted", "Valid": "valid"}.get(text(report.get("validation_state")), "invalid")  # type: ignore[assignment]  # mypy widens the values of a dict to str
+    state = _STATES.get(text(report.get("validation_state")), "invalid")
+    if state == "valid" and _only_identity_failed(results, text(report.get("active_manifest"))):
+        state = "trusted"
     store = Store(
         state,
         development=state == "trusted" and results.get("trustListUri") == "user_anchors",
@@ -107,6 +110,16 @@ def _judged(report: Json) -> Store:
     if not store.active:
         return Store("invalid", failures=(*failures, "unreadable"), report=report)
     return _with_statement(store)
+
+
+def _only_identity_failed(results: Json, active: str) -> bool:
+    """Whether the signer is trusted and nothing but a CAWG identity, be it an ingredient's, is not.
+
+    c2pa-rs 0.91.3 then says Valid. A CAWG identity names a person beside the signer; the C2PA claim stands without it.
+    """
+    successes = map(mapping, sequence(mapping(results.get("activeManifest")).get("success")))
+    trusted = any(_code(one) == _TRUSTED and f"/c2pa/{active}/" in text(one.get("url")) for one in successes)
+    return trusted and all(code.startswith("cawg.") for code in _codes(results, "failure"))
 
 
 def _with_statement(store: Store) -> Store:

@@ -21,6 +21,7 @@ except ModuleNotFoundError as error:  # pragma: no cover - an installation witho
     raise MissingExtra("label", "reading and writing XMP") from error
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_META = "adobe:ns:meta/"
 _XMLNS = "http://www.w3.org/2000/xmlns/"
 
 #: The prefixes that are written; readers go by the namespace.
@@ -81,7 +82,7 @@ def write(properties: Mapping[Name, str], existing: bytes | None = None) -> byte
     block = _block(properties)
     if existing is None:
         rdf = f'<rdf:RDF xmlns:rdf="{RDF}">{block}</rdf:RDF>'
-        return _wrapped(f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{rdf}</x:xmpmeta>')
+        return _wrapped(f'<x:xmpmeta xmlns:x="{_META}">{rdf}</x:xmpmeta>')
     root = _parse(existing)
     fresh = _dom(block.encode())
     for description in list(_descriptions(root)):
@@ -120,6 +121,8 @@ def _parse(packet: bytes) -> Element:
     if len(packet) > MAX_PACKET:
         raise Undecodable("the XMP packet is larger than any that makes sense")
     root = _dom(_as_utf8(packet))
+    if (root.namespaceURI, root.localName) == (_META, "xmpmeta") and not _elements(root):
+        root.appendChild(_dom(f'<rdf:RDF xmlns:rdf="{RDF}"/>'.encode()))  # some writers leave nothing but the frame
     _rdf(root)
     return root
 

@@ -69,6 +69,12 @@ def test_the_encodings_of_packets(encoding: str) -> None:
     assert xmp.read(xmp.write(OURS, packet)) == xmp.read(xmp.write(OURS, EXISTING))
 
 
+def test_an_empty_frame_says_nothing_and_can_be_filled() -> None:
+    empty = b"<x:xmpmeta xmlns:x='adobe:ns:meta/' key='value'/>"
+    assert xmp.read(empty) == {}
+    assert xmp.read(xmp.write(OURS, empty)) == {name: (text,) for name, text in OURS.items()}
+
+
 def test_padding_around_a_packet_does_not_matter() -> None:
     assert xmp.read(b"\n " + EXISTING + b" \n" * 1000 + b"\0\0") == xmp.read(EXISTING)
 
@@ -83,7 +89,7 @@ def test_what_xml_cannot_carry_is_refused(text: str) -> None:
     ("mutation", "packet"),
     [
         ("empty", b""),
-        ("no-rdf", b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"),
+        ("no-rdf", b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><b/></x:xmpmeta>"),
         ("cut", EXISTING[:700]),
         ("garbage-after", EXISTING + b"<more/>"),
         ("unbound-prefix", EXISTING.replace(b"xmlns:n=", b"xmlns:m=")),
