@@ -7,6 +7,7 @@ EKU claimSigning. emailProtection stands beside claimSigning because older reade
 
 import itertools
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -83,29 +84,30 @@ def check_signing_key(chain_pem: bytes, key_pem: bytes, *, now: datetime | None 
 
 
 def make_development_pki(directory: Path, *, now: datetime | None = None) -> None:
-    """Write ``root.pem``, ``chain.pem`` (leaf, root) and ``key.pem`` (mode 0600) into ``directory``.
+    """Make ``directory`` with ``root.pem``, ``chain.pem`` (leaf, root) and ``key.pem`` (mode 0600), or nothing.
 
-    Does nothing where all three exist already. Raises SigningUnavailable where only some do: nothing is overwritten.
+    Does nothing where all three exist. Raises SigningUnavailable where anything else is there: nothing is overwritten.
     The root's key is used once and never written.
     """
-    paths = [directory / name for name in ("root.pem", "chain.pem", "key.pem")]
-    present = [path.name for path in paths if path.exists()]
-    if len(present) == len(paths):
-        return
-    if present:
-        raise SigningUnavailable(f"{directory} holds {', '.join(present)} but not the rest of a development key")
-    directory.mkdir(parents=True, exist_ok=True)
+    names = ("root.pem", "chain.pem", "key.pem")
     begin = (now or datetime.now(UTC)) - _CLOCK_SKEW
     root_key, leaf_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     root = _root_certificate(root_key, begin)
-    leaf = _leaf_certificate(leaf_key, root_key, root, begin)
     root_pem = root.public_bytes(serialization.Encoding.PEM)
-    leaf_pem = leaf.public_bytes(serialization.Encoding.PEM)
+    leaf_pem = _leaf_certificate(leaf_key, root_key, root, begin).public_bytes(serialization.Encoding.PEM)
     key_pem = leaf_key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    for path, content, mode in zip(paths, (root_pem, leaf_pem + root_pem, key_pem), (0o644, 0o644, 0o600), strict=True):
-        _write_new(path, content, mode)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))  # mode 0700
+    try:
+        for name, content in zip(names, (root_pem, leaf_pem + root_pem, key_pem), strict=True):
+            _write(made / name, content, 0o600 if name == "key.pem" else 0o644)
+        os.rename(made, directory)  # takes the place of an empty directory, fails on any other
+    except OSError as error:
+        shutil.rmtree(made, ignore_errors=True)
+        if not all((directory / name).is_file() for name in names):
+            raise SigningUnavailable(f"no development key can be made in {directory}: {error.strerror}") from error
 
 
 def _read(path: Path) -> bytes:
@@ -230,17 +232,8 @@ def _key_usage(*, signs: bool) -> x509.KeyUsage:
     )
 
 
-def _write_new(path: Path, content: bytes, mode: int) -> None:
-    """Create ``path`` whole or not at all: a private temporary file, then a link, which fails if the name is taken."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(temporary, path)
-    except FileExistsError as error:
-        raise SigningUnavailable(f"{path} exists already and is not overwritten") from error
-    finally:
-        os.unlink(temporary)
+def _write(path: Path, content: bytes, mode: int) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

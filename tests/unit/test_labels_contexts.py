@@ -36,10 +36,12 @@ def test_a_child_signs_and_verifies_after_its_parent_did() -> None:
 
 
 def test_threads_label_at_the_same_time() -> None:
+    key, root = development()  # made here: two threads would make two
+
     def label(number: int) -> Verdict:
         picture = drawn(("png", "jpeg", "webp-lossy", "avif")[number % 4])
-        done = stamp(picture.data, request(system=f"Thread {number}"), development().key)
-        return read_labels(done.data, trust_anchors=development().root).verdict
+        done = stamp(picture.data, request(system=f"Thread {number}"), key)
+        return read_labels(done.data, trust_anchors=root).verdict
 
     with ThreadPoolExecutor(8) as threads:
         assert set(threads.map(label, range(80))) == {Verdict.TRUSTED_LABEL}

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -107,12 +108,24 @@ def test_making_it_again_changes_nothing(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-@pytest.mark.parametrize("present", ["key.pem", "root.pem", "chain.pem"])
+@pytest.mark.parametrize("present", ["key.pem", "root.pem", "chain.pem", "something else"])
 def test_what_is_there_is_never_overwritten(tmp_path: Path, present: str) -> None:
-    (tmp_path / present).write_bytes(b"mine")
-    with pytest.raises(SigningUnavailable, match=present):
-        make_development_pki(tmp_path)
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
+    folder = tmp_path / "pki"
+    folder.mkdir()
+    (folder / present).write_bytes(b"mine")
+    with pytest.raises(SigningUnavailable, match="pki"):
+        make_development_pki(folder)
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"mine"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_many_at_once_agree_on_one_pair(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "pki"
+    with ThreadPoolExecutor(8) as threads:
+        for done in [threads.submit(make_development_pki, folder) for _ in range(16)]:
+            done.result()
+    assert os.listdir(folder.parent) == ["pki"]
+    prove_signer(load_signing_key(folder / "chain.pem", folder / "key.pem"))
 
 
 def test_the_key_is_in_no_representation() -> None:
