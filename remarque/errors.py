@@ -32,6 +32,7 @@ RemarqueError
 │   ├── Busy                       every reader is occupied
 │   └── SigningUnavailable         the signer failed or has no usable certificate
 ├── LogError                     the log does not hold together
+├── SegmentDamaged               files of an index are missing, cut off, altered or unfit
 ├── MissingExtra                 an optional part of the distribution is not installed
 └── ServiceError                 seen by a client of the service
     ├── ServiceUnreachable         no answer
@@ -176,6 +177,10 @@ class SigningUnavailable(Unavailable):
 
 class LogError(RemarqueError):
     """An entry, a commitment or a root of the log does not hold together."""
+
+
+class SegmentDamaged(RemarqueError):
+    """Files of an index are missing, cut off, altered, of another version, or not what they would have to be."""
 
 
 class MissingExtra(RemarqueError):

@@ -108,11 +108,11 @@ def _look_up(
     """Compare the rows that have the keys; uses ``keys`` and ``asked`` up. Returns ``found`` and how many there are."""
     first_line, first_slot, first_more = index.blocks[block, 2], index.blocks[block, 3], index.blocks[block, 4]
     for i in range(len(keys)):
-        line, word = first_line + (keys[i] >> LINE_BITS), keys[i] >> 6 & 7
+        line, word, bit = first_line + (keys[i] >> LINE_BITS), keys[i] >> 6 & 7, np.uint64(keys[i] & 63)
         slot = first_slot + int64(index.ranks[line])
         for k in range(word):
             slot += popcount(index.bitmap[line, k])
-        slot += popcount(index.bitmap[line, word] & ((_ONE << np.uint64(keys[i] & 63)) - _ONE))
+        slot += popcount(index.bitmap[line, word] & ((_ONE << bit) - _ONE))
         prefetch(index.slots, slot)
         keys[i] = slot
     near_rows, near_queries = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
