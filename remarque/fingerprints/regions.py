@@ -29,6 +29,8 @@ class Regions:
     places: Floats
     says: NDArray[np.uint8]
     mirrored: NDArray[np.bool_]
+    width: int
+    height: int
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -153,4 +155,4 @@ def _regions(picture, longest, scales, *, mirror):
         places = np.concatenate([places, other])
         says = np.concatenate([says, says])
         flags = np.concatenate([flags, ~flags])
-    return Regions(hashes, places, says, flags)
+    return Regions(hashes, places, says, flags, picture.width, picture.height)
