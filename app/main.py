@@ -8,6 +8,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from fastapi import FastAPI
 
 from app import openapi, problems
+from app.bases import Bases
 from app.bodies import BodyLimit
 from app.db import Database
 from app.deps import Resources
@@ -44,7 +45,7 @@ def running(settings: Settings, processes: Processes | None = None) -> Iterator[
         database = Database(settings.database)
         stack.callback(database.close)
         reader = Reader(settings, processes.readers)
-        index = Index(database)
+        index = Index(database, Bases(settings.data_dir / "index"))
         stack.callback(index.stop)
         index.start()
         logbook = Logbook(database, index.catch_up)

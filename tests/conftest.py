@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 import skimage.data
 from PIL import Image
@@ -17,6 +18,10 @@ from PIL import Image
 from app.migrate import migrate
 from app.settings import Settings
 from tests.postgresql import POSTGRESQL, address_of, administer, answers
+
+# Compiled code and shared machines: a first call may take seconds. Tests assert no times.
+hypothesis.settings.register_profile("remarque", deadline=None)
+hypothesis.settings.load_profile("remarque")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

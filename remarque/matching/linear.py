@@ -49,6 +49,11 @@ class LinearIndex:
             self._state = (buffer, count)
         return first
 
+    def rows(self) -> Words:
+        """The stored hashes, uint64 (n, bits // 64), in their order; a view."""
+        buffer, count = self._state
+        return buffer[:count]
+
     def search(self, queries: Words, radius: int, rows: int | None = None) -> Hits:
         """Every pair within ``radius`` bits, inclusive (see HashIndex). Only the hits take more memory than a tile."""
         if queries.dtype != np.uint64 or queries.ndim != 2 or queries.shape[1] != self.bits // 64:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ from remarque.fingerprints.pdq import ORIENTATIONS
 from remarque.log.merkle import EMPTY_ROOT
 from remarque.matching.columns import Column
 from remarque.matching.index import words
-from remarque.matching.linear import LinearIndex
+from remarque.matching.layered import LayeredIndex
+from remarque.matching.mih import Arrays, MihIndex
 from remarque.matching.works import Statement, Works
 from remarque.preferences import Category, Claim, Preference
 
@@ -71,21 +73,57 @@ class View:
 
 
 class _Searchable:
-    """The fingerprints of one algorithm: row -> slot of its declaration, and the orientation that the row is of."""
+    """The fingerprints of one algorithm, and for each row the slot of its declaration and its orientation."""
 
-    def __init__(self, algorithm: Algorithm) -> None:
-        self.index = LinearIndex(algorithm.size * 8)
-        self.slots = Column(np.int32)
-        self.orientations = Column(np.uint8)
+    def __init__(self, algorithm: Algorithm, base: Mapping[str, NDArray[Any]] | None = None) -> None:
+        """``base``: what ``arrays`` returned earlier, possibly mapped from a file."""
+        self._algorithm = algorithm
+        given = {} if base is None else self._own(base)
+        part = MihIndex({name: given[name] for name in Arrays._fields}) if given else None
+        self.index = LayeredIndex(algorithm.size * 8, algorithm.radius, part)
+        self.slots = Column(np.int32, base=given.get("slot"))
+        self.orientations = Column(np.uint8, base=given.get("orientation"))
+
+    def append(self, slot: int, orientation: int, value: bytes) -> None:
+        """Add one row; a reader counts it once a view does."""
+        self.slots.append([slot])
+        self.orientations.append([orientation])
+        self.index.append(np.frombuffer(value, np.uint8).reshape(1, -1))
+
+    def arrays(self, rows: int) -> dict[str, NDArray[Any]]:
+        """The first ``rows`` rows, indexed anew, as arrays to be stored."""
+        built = MihIndex.build(self.index.hashes(rows), self._algorithm.radius).arrays
+        own = {**built, "slot": self.slots.rows(rows), "orientation": self.orientations.rows(rows)}
+        return {f"{self._algorithm.name}_{name}": array for name, array in own.items()}
+
+    def rebase(self, base: Mapping[str, NDArray[Any]]) -> None:
+        """Let ``base`` hold the first rows."""
+        given = self._own(base)
+        self.slots.rebase(given["slot"])
+        self.orientations.rebase(given["orientation"])
+        self.index.rebase(MihIndex({name: given[name] for name in Arrays._fields}))
+
+    def _own(self, base: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        prefix = f"{self._algorithm.name}_"
+        return {name.removeprefix(prefix): array for name, array in base.items() if name.startswith(prefix)}
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A state to be stored: its view, and what its declarations say."""
+
+    view: View
+    works: Mapping[str, NDArray[Any]]
 
 
 class Matcher:
     """All that is declared, searchable. One writer feeds it; any thread may ask."""
 
-    def __init__(self) -> None:
-        self._searchable = {algorithm.name: _Searchable(algorithm) for algorithm in ALGORITHMS.values()}
-        self._works = Works()
-        self._view = View(0, EMPTY_ROOT.hex(), dict.fromkeys(ALGORITHMS, 0))
+    def __init__(self, base: Mapping[str, NDArray[Any]] | None = None, view: View | None = None) -> None:
+        """``base``: what ``arrays`` returned earlier, possibly mapped from a file; ``view``: the state it is of."""
+        self._searchable = {algorithm.name: _Searchable(algorithm, base) for algorithm in ALGORITHMS.values()}
+        self._works = Works(base)
+        self._view = view or View(0, EMPTY_ROOT.hex(), dict.fromkeys(ALGORITHMS, 0))
 
     @property
     def view(self) -> View:
@@ -106,11 +144,8 @@ class Matcher:
         slot = self._works.add(index, id=id, statement=Statement(preferences, claim), valid_until=valid_until)
         for fingerprint in fingerprints:
             algorithm = algorithm_named(fingerprint.alg)
-            searchable = self._searchable[algorithm.name]
-            searchable.slots.append([slot])
-            searchable.orientations.append([_code_of(fingerprint.orientation)])
-            value = np.frombuffer(parse_hash(algorithm, fingerprint.value), np.uint8)
-            searchable.index.append(value.reshape(1, -1))
+            value = parse_hash(algorithm, fingerprint.value)
+            self._searchable[algorithm.name].append(slot, _code_of(fingerprint.orientation), value)
 
     def change(self, index: int, *, ref: int, preferences: Mapping[Category, Preference]) -> None:
         """From entry ``index`` on, the declaration of entry ``ref`` says ``preferences``."""
@@ -123,7 +158,33 @@ class Matcher:
 
     def advance(self, tree_size: int, root: str) -> None:
         """Publish all that was fed so far as the state of the log at ``tree_size`` with that root (hex)."""
+        for searchable in self._searchable.values():
+            searchable.index.settle()
         self._view = View(tree_size, root, {name: len(held.slots) for name, held in self._searchable.items()})
+
+    @property
+    def beyond_base(self) -> int:
+        """How many rows are held in memory, because no base holds them."""
+        return sum(searchable.index.beyond_base for searchable in self._searchable.values())
+
+    def freeze(self) -> Frozen:
+        """The newest state, to be stored by ``arrays``. The writer calls it, right after ``advance``."""
+        return Frozen(self._view, self._works.arrays())
+
+    def arrays(self, frozen: Frozen) -> dict[str, NDArray[Any]]:
+        """Index a frozen state anew, as arrays. Any thread may call it while the writer goes on."""
+        found = dict(frozen.works)
+        for name, searchable in self._searchable.items():
+            found |= searchable.arrays(frozen.view.rows[name])
+        return found
+
+    def rebase(self, base: Mapping[str, NDArray[Any]]) -> None:
+        """Let stored arrays, possibly mapped from a file, hold the first rows. The writer calls it.
+
+        Raises SegmentDamaged where they do not fit what is held.
+        """
+        for searchable in self._searchable.values():
+            searchable.rebase(base)
 
     def match(
         self, view: View, algorithm: Algorithm, hashes: NDArray[np.uint8], *, now: float | None = None

@@ -78,8 +78,11 @@ def test_every_state_answers_as_the_log_up_to_it(wanted: list, queries: list[byt
         matcher.advance(len(history), "00" * 32)
         views.append(matcher.view)
     asked = np.frombuffer(b"".join(queries), np.uint8).reshape(-1, 32)
-    for view in views:
-        answer = matcher.match(view, PDQ, asked)
+    stored = matcher.arrays(matcher.freeze())
+    opened = Matcher(stored, matcher.view)
+    matcher.rebase(stored)
+    for view, judged in [(view, held) for view in views for held in (matcher, opened)]:
+        answer = judged.match(view, PDQ, asked)
         for place, query in enumerate(queries):
             matches = answer.get(place, [])
             found = {m.declaration: (m.distance, m.preferences[USE]) for m in matches}

@@ -11,11 +11,12 @@ from sqlmodel import text
 
 from app import index as index_module
 from app.access import Caller, create_party, identify
+from app.bases import Bases
 from app.db import Database
 from app.index import Index
 from app.logbook import Logbook
 from app.migrate import migrate
-from app.registry import Work, declare
+from app.registry import Work, declare, withdraw
 from app.schemas.requests import DeclarationCreate
 from remarque.answers import Fingerprint
 from remarque.errors import LogError, NotReady
@@ -49,10 +50,12 @@ def found(index: Index) -> list[int]:
     return [sum(match.distance == 0 for match in answer.get(n, [])) for n in range(7)]
 
 
-def test_a_failure_half_way_neither_loses_nor_doubles(database: Database, monkeypatch: pytest.MonkeyPatch):
+def test_a_failure_half_way_neither_loses_nor_doubles(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(index_module, "BATCH", 2)
     fill(database, 7)
-    index = Index(database)
+    index = Index(database, Bases(tmp_path / "index"))
     real, calls = index.matcher.declare, []
 
     def fails_once(entry: int, **fields: object) -> None:
@@ -70,8 +73,10 @@ def test_a_failure_half_way_neither_loses_nor_doubles(database: Database, monkey
     assert found(index) == [1] * 7
 
 
-def test_a_log_that_cannot_be_seen_is_not_answered_from(database: Database, monkeypatch: pytest.MonkeyPatch):
-    index = Index(database)
+def test_a_log_that_cannot_be_seen_is_not_answered_from(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    index = Index(database, Bases(tmp_path / "index"))
     with pytest.raises(NotReady):
         _ = index.view
     index.catch_up()
@@ -81,9 +86,9 @@ def test_a_log_that_cannot_be_seen_is_not_answered_from(database: Database, monk
         _ = index.view
 
 
-def test_a_log_that_shrank_or_has_a_gap_is_refused(database: Database):
+def test_a_log_that_shrank_or_has_a_gap_is_refused(database: Database, tmp_path: Path):
     fill(database, 3)
-    index = Index(database)
+    index = Index(database, Bases(tmp_path / "index"))
     index.catch_up()
     with database.writing() as session:
         session.execute(text("DELETE FROM tree_head WHERE size > 1"))
@@ -96,3 +101,47 @@ def test_a_log_that_shrank_or_has_a_gap_is_refused(database: Database):
         session.commit()
     with pytest.raises(LogError, match="gap"):
         index.catch_up()
+
+
+def test_a_start_goes_on_from_a_base_and_a_running_index_takes_one_over(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(index_module, "ROWS_BEYOND_BASE", 3)
+    fill(database, 4)
+    bases = Bases(tmp_path / "index")
+    first = Index(database, bases)
+    first.catch_up()
+    first.rebase()
+    assert first._builder is not None
+    first._builder.join()
+    first.rebase()
+    assert first.matcher.beyond_base == 0
+    assert found(first) == [1, 1, 1, 1, 0, 0, 0]
+    again = Index(database, bases)
+    assert again.matcher.view == first.matcher.view
+    with database.writing() as session:
+        party = session.execute(text("SELECT party_id, id FROM declaration ORDER BY idx LIMIT 1")).one()
+    logbook = Logbook(database, lambda: None)
+    withdraw(logbook, Caller(party=party[0], key="", scopes=frozenset()), party[1])
+    for index in (first, again):
+        index.catch_up()
+        assert found(index) == [0, 1, 1, 1, 0, 0, 0]
+
+
+def test_a_damaged_base_or_one_of_another_log_is_passed_over(database: Database, tmp_path: Path):
+    fill(database, 3)
+    bases = Bases(tmp_path / "index")
+    index = Index(database, bases)
+    index.catch_up()
+    bases.store(index.matcher, index.matcher.freeze())
+    assert Index(database, bases).matcher.view.tree_size == 3
+    with database.writing() as session:
+        session.execute(text("UPDATE tree_head SET root = x'0011' WHERE size = 3"))
+        session.commit()
+    assert Index(database, bases).matcher.view.tree_size == 0
+    [stored] = (tmp_path / "index").glob("base-*")
+    largest = max(stored.glob("*.npy"), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-1])
+    fresh = Index(database, bases)
+    fresh.catch_up()
+    assert found(fresh) == [1, 1, 1, 0, 0, 0, 0]
