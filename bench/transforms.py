@@ -100,9 +100,8 @@ def caption(picture: Picture, random: np.random.Generator) -> Picture:
     picture = picture.copy()
     size = picture.height * 0.06
     text = " ".join(random.choice(WORDS, 5))
-    ImageDraw.Draw(picture).text(
-        (picture.width / 2, picture.height * 0.93), text, "white", _font(size), "mm", stroke_width=2, stroke_fill="black"
-    )
+    place = (picture.width / 2, picture.height * 0.93)
+    ImageDraw.Draw(picture).text(place, text, "white", _font(size), "mm", stroke_width=2, stroke_fill="black")
     return picture
 
 
@@ -215,12 +214,12 @@ def page(picture: Picture, random: np.random.Generator) -> Picture:
 
 
 def post(ground: str, ink: str) -> Change:
-    """A post on a telephone, 540 x 1100, the picture over its whole width."""
+    """A post on a telephone, 540 x 1100, the picture over its whole width; what is too tall runs off the screen."""
 
     def change(picture: Picture, random: np.random.Generator) -> Picture:
         screen = Image.new("RGB", (540, 1100), ground)
         draw = ImageDraw.Draw(screen)
-        height = min(800, round(540 * picture.height / picture.width))
+        height = max(1, round(540 * picture.height / picture.width))
         top = 130
         draw.ellipse((16, 60, 64, 108), fill=(90, 130, 200))
         draw.text((80, 62), "someone", ink, _font(20))
@@ -228,7 +227,8 @@ def post(ground: str, ink: str) -> Change:
         draw.text((16, 16), "12:40", ink, _font(18))
         screen.paste(picture.resize((540, height), Image.Resampling.LANCZOS), (0, top))
         for i in range(4):
-            draw.rounded_rectangle((20 + 60 * i, top + height + 14, 52 + 60 * i, top + height + 46), 8, outline=ink, width=3)
+            button = (20 + 60 * i, top + height + 14, 52 + 60 * i, top + height + 46)
+            draw.rounded_rectangle(button, 8, outline=ink, width=3)
         draw.text((16, top + height + 60), " ".join(random.choice(WORDS, 6)), ink, _font(18))
         draw.text((16, top + height + 88), " ".join(random.choice(WORDS, 5)), ink, _font(18))
         return screen
@@ -238,7 +238,8 @@ def post(ground: str, ink: str) -> Change:
 
 def collage(picture: Picture, random: np.random.Generator) -> Picture:
     """Pasted on another photograph that is 1.5 times as large."""
-    ground = Image.fromarray(coffee()).resize((round(1.5 * picture.width), round(1.5 * picture.height)))
+    photograph = coffee()  # type: ignore[no-untyped-call]  # scikit-image ships no types
+    ground = Image.fromarray(photograph).resize((round(1.5 * picture.width), round(1.5 * picture.height)))
     x, y = random.uniform(size=2)
     ground.paste(picture, (round(x * (ground.width - picture.width)), round(y * (ground.height - picture.height))))
     return ground

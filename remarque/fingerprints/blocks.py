@@ -1,6 +1,6 @@
 """From many 64 x 64 pictures to PDQ's bits at once: the steps of ``pdq`` that follow its blur, with numpy alone.
 
-Steps and bit order are those of ``pdq``; sums are numpy's, so that a bit whose coefficient lies at the median may differ.
+Steps and bit order are those of ``pdq``; the sums are numpy's, so that a bit at the very median may differ.
 """
 
 import math
@@ -53,4 +53,5 @@ def qualities(cells: Floats) -> NDArray[np.int32]:
     hundredths = cells * np.float32(100 / 255)
     down = np.abs(np.trunc(hundredths[:, 1:] - hundredths[:, :-1])).sum((1, 2))
     across = np.abs(np.trunc(hundredths[:, :, 1:] - hundredths[:, :, :-1])).sum((1, 2))
-    return np.minimum(100, (down + across) // 90).astype(np.int32)
+    quality: NDArray[np.int32] = np.minimum(100, (down + across) // 90).astype(np.int32)
+    return quality

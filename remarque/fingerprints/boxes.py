@@ -75,7 +75,8 @@ def _ground(luma: Luma) -> float:
 
 
 def _mask(luma: Luma, ground: float) -> Mask:
-    return (np.abs(luma - np.float32(ground)) > CONTRAST).astype(np.uint8)
+    mask: Mask = (np.abs(luma - np.float32(ground)) > CONTRAST).astype(np.uint8)
+    return mask
 
 
 def _span(lines: NDArray[np.bool_]) -> tuple[int, int] | None:
