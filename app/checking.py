@@ -13,9 +13,10 @@ from app.problems import slug
 from app.reading import Reader
 from remarque.answers import Check, CheckResult, Depth, HashCheck, Hit, Reason
 from remarque.errors import Busy, InvalidFingerprint, NotKept, NotOfferedYet, PictureError, RemarqueError
-from remarque.fingerprints import MIN_QUALITY, Fingerprints
+from remarque.fingerprints import MIN_QUALITY, Candidate
 from remarque.matching.judge import judge
-from remarque.matching.matcher import PDQ, Algorithm, View, algorithm_named, parse_hash
+from remarque.matching.matcher import View, algorithm_named, parse_hash
+from remarque.matching.searchable import Algorithm
 from remarque.preferences import VERIFIED_CLAIMS, Category, Claim, Preference
 
 
@@ -48,10 +49,11 @@ def check_pictures(
 ) -> Check:
     """Check pictures. One that cannot be read is ``unknown`` with the reason, or raises PictureError if ``strict``."""
     _require_offered(question)
-    read: list[Fingerprints | RemarqueError] = []
+    depth = question.depth or Depth.DEEP
+    read: list[Candidate | RemarqueError] = []
     for upload in uploads:
         try:
-            read.append(reader.fingerprint(upload.data))
+            read.append(reader.asked(upload.data, depth))
         except (PictureError, Busy) as error:
             if strict:
                 raise
@@ -61,24 +63,24 @@ def check_pictures(
         tree_size=view.tree_size,
         root=view.root,
         purpose=question.purpose,
-        depth=Depth.FRAME,
+        depth=depth,
         results=[_result(index, view, u.name, r, question) for u, r in zip(uploads, read, strict=True)],
     )
 
 
-def _result(index: Index, view: View, name: str, read: Fingerprints | RemarqueError, question: Question) -> CheckResult:
+def _result(index: Index, view: View, name: str, read: Candidate | RemarqueError, question: Question) -> CheckResult:
     if isinstance(read, RemarqueError):
         reason = Reason(code=slug(type(read)).replace("-", "_"), source="picture", detail=str(read))
         return CheckResult(name=name, preference=Preference.UNKNOWN, reasons=[reason])
-    fingerprints = read.to_items()
-    if read.quality < MIN_QUALITY:
+    fingerprints, quality = read.to_items(), int(read.frames.quality[0])
+    matches = index.matcher.match_picture(view, read)
+    if not matches and quality < MIN_QUALITY:
         reason = Reason(
             code="too_plain",
             source="picture",
-            detail=f"Quality {read.quality} is below {MIN_QUALITY}: too little detail to be told from other pictures.",
+            detail=f"Quality {quality} is below {MIN_QUALITY}: too little detail to be told from other pictures.",
         )
         return CheckResult(name=name, preference=Preference.UNKNOWN, reasons=[reason], fingerprints=fingerprints)
-    matches = index.matcher.match(view, PDQ, read.pdq[:1]).get(0, [])
     preference, reasons = judge(matches, question.purpose, question.honoured)
     return CheckResult(name=name, preference=preference, reasons=reasons, matches=matches, fingerprints=fingerprints)
 
@@ -138,8 +140,6 @@ def split_hashes(alg: str, body: bytes) -> tuple[Algorithm, NDArray[np.uint8]]:
 
 
 def _require_offered(question: Question) -> None:
-    if question.depth is Depth.DEEP:
-        raise NotOfferedYet("Deep checks are not offered yet; ask with depth=frame.", retry_after=86_400)
     if question.receipt:
         raise NotOfferedYet("Check receipts are not offered yet; ask without receipt.", retry_after=86_400)
 

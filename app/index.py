@@ -19,6 +19,7 @@ from app.db import Database
 from app.tables import LogEntry, Opening, TreeHead
 from remarque.answers import Fingerprint
 from remarque.errors import LogError, NotReady
+from remarque.fingerprints.packing import unpack_regions
 from remarque.log.entries import Entry
 from remarque.log.merkle import EMPTY_ROOT
 from remarque.matching.matcher import Frozen, Matcher, View
@@ -136,6 +137,7 @@ class Index:
                 claim=Claim(opening["claim"]),
                 preferences=parse_preferences(opening["preferences"]),
                 fingerprints=[Fingerprint(**item) for item in opening["fingerprints"]],
+                regions=unpack_regions(opening["regions"]) if "regions" in opening else None,
                 valid_until=opening.get("valid_until"),
             )
         elif entry.type == "change" and opening is not None:

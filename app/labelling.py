@@ -15,7 +15,7 @@ from app.reading import Reader
 from app.schemas.requests import LabelCreate
 from app.settings import Settings
 from app.tables import LabelRow, TreeHead
-from remarque.answers import LabelRecord
+from remarque.answers import Depth, LabelRecord
 from remarque.errors import NotFound, SigningUnavailable
 from remarque.fingerprints import MIN_QUALITY
 from remarque.labels.manifest import prove_signer
@@ -82,11 +82,11 @@ class Labeller:
             preferences={**DEFAULT_PREFERENCES, **wish.preferences},
             **wish.model_dump(include={"system", "system_version", "provider", "digital_source_type", "prompt"}),
         )
-        fingerprints = self._reader.fingerprint(data)
+        frames = self._reader.asked(data, Depth.FRAME).frames
         stamped = self._sandbox.run(
             _stamp, data, request, self._signing.key, wish.on_invalid, self._signing.trust_anchors
         )
-        pdq = fingerprints.pdq[0].tobytes() if fingerprints.quality >= MIN_QUALITY else None
+        pdq = frames.hashes[0].tobytes() if frames.quality[0] >= MIN_QUALITY else None
 
         def unit(session: Session, tail: Tail) -> None:
             index = tail.append(

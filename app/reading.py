@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from app.settings import Settings
+from remarque.answers import Depth
 from remarque.errors import BodyTooLarge
-from remarque.fingerprints import Fingerprints, fingerprint
+from remarque.fingerprints import Candidate, Fingerprints, examine, fingerprint
 from remarque.fingerprints.decode import Limits
 from remarque.labels.verify import Reading, read_labels
 from remarque.sandbox import Sandbox
@@ -34,10 +35,15 @@ class Reader:
         self._limits = Limits(max_bytes=settings.max_body_bytes, max_pixels=settings.max_pixels)
         self._sandbox = sandbox
 
-    def fingerprint(self, data: bytes, *, interop: bool = False) -> Fingerprints:
-        """Return the fingerprints of a picture. Raises PictureError, BodyTooLarge, or Busy."""
+    def declared(self, data: bytes) -> Fingerprints:
+        """Return everything that is kept of a picture to be declared. Raises PictureError, BodyTooLarge, or Busy."""
         self._require_size(data)
-        return self._sandbox.run(_fingerprint, data, self._limits, interop)
+        return self._sandbox.run(fingerprint, data, self._limits)
+
+    def asked(self, data: bytes, depth: Depth) -> Candidate:
+        """Return what is asked about a picture. Raises PictureError, BodyTooLarge, or Busy."""
+        self._require_size(data)
+        return self._sandbox.run(_examine, data, self._limits, depth is Depth.DEEP)
 
     def labels(self, data: bytes, trust_anchors: bytes, development_root: bytes) -> Reading:
         """Return what the labels of a file say. Raises PictureError, BodyTooLarge, or Busy."""
@@ -50,8 +56,8 @@ class Reader:
             raise BodyTooLarge(f"A picture has at most {self._limits.max_bytes} bytes, this one {len(data)}.")
 
 
-def _fingerprint(data: bytes, limits: Limits, interop: bool) -> Fingerprints:
-    return fingerprint(data, limits, interop=interop)
+def _examine(data: bytes, limits: Limits, deep: bool) -> Candidate:
+    return examine(data, limits, deep=deep)
 
 
 def _read_labels(data: bytes, trust_anchors: bytes, development_root: bytes) -> Reading:

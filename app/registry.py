@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +26,8 @@ from remarque.errors import (
     TooPlain,
 )
 from remarque.fingerprints import MIN_QUALITY
-from remarque.matching.matcher import PDQ, algorithm_named, parse_hash
+from remarque.fingerprints.packing import pack_regions, region_items, regions_from_items, unpack_regions
+from remarque.matching.matcher import PDQ, REGION, algorithm_named, parse_hash
 from remarque.preferences import DEFAULT_PREFERENCES, Category, Claim, Preference, parse_preferences, write_preferences
 
 PAGE_SIZE = 100
@@ -56,7 +57,8 @@ def work_from_fingerprints(items: Sequence[FingerprintCreate]) -> Work:
     """
     fingerprints = []
     for item in items:
-        parse_hash(algorithm_named(item.alg), item.value)
+        if item.alg != REGION.name:
+            parse_hash(algorithm_named(item.alg), item.value)
         if item.quality is not None and item.quality < MIN_QUALITY and item.alg == PDQ.name:
             raise TooPlain(
                 f"Quality {item.quality} of a pdq is below {MIN_QUALITY}: too little detail to be recognised."
@@ -65,6 +67,7 @@ def work_from_fingerprints(items: Sequence[FingerprintCreate]) -> Work:
     fingerprints.sort(key=lambda fingerprint: fingerprint.alg != PDQ.name)
     if fingerprints[0].alg != PDQ.name:
         raise InvalidFingerprint("A declaration needs a pdq; other fingerprints can only stand beside it.")
+    regions_from_items([item for item in fingerprints if item.alg == REGION.name])
     return Work(fingerprints)
 
 
@@ -77,6 +80,7 @@ def declare(logbook: Logbook, caller: Caller, work: Work, request: DeclarationCr
     preferences: dict[Category, Preference] = {**DEFAULT_PREFERENCES, **request.preferences}
     pdq = bytes.fromhex(work.fingerprints[0].value)
     digest = None if work.sha256 is None else bytes.fromhex(work.sha256)
+    regions = [item for item in work.fingerprints if item.alg == REGION.name]
 
     def unit(session: Session, tail: Tail) -> tuple[str, bool]:
         standing = _standing(session, caller.party, pdq, digest, tail.now)
@@ -94,7 +98,8 @@ def declare(logbook: Logbook, caller: Caller, work: Work, request: DeclarationCr
                 id=declaration_id,
                 claim=Claim.SELF,
                 preferences=preferences,
-                fingerprints=[_present(**_fields(fingerprint)) for fingerprint in work.fingerprints],
+                fingerprints=[_present(**asdict(item)) for item in work.fingerprints if item.alg != REGION.name],
+                regions=pack_regions(regions_from_items(regions)) if regions else None,
                 url=request.url,
                 policy_url=request.policy_url,
                 constraint=request.constraint,
@@ -203,10 +208,6 @@ def _own(session: Session, caller: Caller, declaration_id: str) -> DeclarationRo
     return row
 
 
-def _fields(fingerprint: Fingerprint) -> dict[str, Any]:
-    return {name: getattr(fingerprint, name) for name in ("alg", "value", "quality", "orientation")}
-
-
 def _present(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -221,7 +222,7 @@ def _describe(
         status=Status.EXPIRED if expired and row.status == Status.ACTIVE else Status(row.status),
         preferences=parse_preferences(row.preferences),
         fingerprints=_fingerprints(opening) if own else None,
-        coverage=["frame"],
+        coverage=_coverage(opening),
         claim=Claim(row.claim),
         declared_at=row.declared_at,
         log=log_position(row.idx, head),
@@ -237,7 +238,15 @@ def _describe(
     )
 
 
+def _coverage(opening: Opening | None) -> list[str]:
+    if opening is None:
+        return []
+    return ["frame", "region"] if "regions" in json.loads(opening.payload) else ["frame"]
+
+
 def _fingerprints(opening: Opening | None) -> list[Fingerprint] | None:
     if opening is None:
         return None
-    return [Fingerprint(**item) for item in json.loads(opening.payload)["fingerprints"]]
+    payload = json.loads(opening.payload)
+    regions = region_items(unpack_regions(payload["regions"])) if "regions" in payload else []
+    return [*(Fingerprint(**item) for item in payload["fingerprints"]), *regions]

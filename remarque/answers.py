@@ -67,12 +67,18 @@ class Fingerprint:
 
     ``value`` is hexadecimal, ``quality`` 0-100 where the algorithm has one.
     ``orientation`` names the mirroring or quarter turn whose picture this is the fingerprint of, where it is known.
+    A ``pdq-region`` has its place too: the centre ``x``, ``y`` and the side ``size`` in pixels of the declared picture,
+    ``angle`` in degrees; its ``quality`` is how many of its 64 parts hold texture.
     """
 
     alg: str
     value: str
     quality: int | None = None
     orientation: str | None = None
+    x: float | None = None
+    y: float | None = None
+    size: float | None = None
+    angle: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,14 +127,27 @@ class DeclarationList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transform:
-    """What was done to the declared picture to get the one that was asked about, as far as known."""
+    """What was done to the declared picture to get the one that was asked about, as far as known.
 
-    orientation: str
+    ``orientation`` is set where a whole frame was found, ``rotation`` (degrees clockwise, after mirroring left to right
+    if ``mirrored``) and ``scale`` where regions were. ``box`` is where the work lies in the picture: left, top, right and
+    bottom as shares of it, 0..1.
+    """
+
+    orientation: str | None = None
+    box: list[float] | None = None
+    rotation: float | None = None
+    mirrored: bool | None = None
+    scale: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A declaration whose fingerprint lies within the algorithm's radius of the one asked about."""
+    """A declaration that the picture was found to show.
+
+    ``distance`` is that of the nearest fingerprints, in bits; ``regions`` how many of them agreed on one place, where
+    regions were compared.
+    """
 
     declaration: str
     alg: str
@@ -136,6 +155,7 @@ class Match:
     claim: Claim
     preferences: dict[Category, Preference]
     transform: Transform | None = None
+    regions: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ from remarque.errors import (
     TooManyRequests,
     UnsupportedEncoding,
 )
-from remarque.matching.matcher import Algorithm
+from remarque.matching.searchable import Algorithm
 from remarque.preferences import DEFAULT_PURPOSE, Category
 
 router = APIRouter(prefix="/v1/checks", tags=["Checks"])
@@ -58,11 +58,7 @@ class Hashes:
 def _question(
     purpose: Annotated[Category, Query(description="The use that is asked about.")] = DEFAULT_PURPOSE,
     depth: Annotated[
-        Depth | None,
-        Query(
-            description="How hard to look; without it, as hard as is offered.",
-            json_schema_extra={"anyOf": [{"type": "string", "enum": [Depth.FRAME]}, {"type": "null"}]},
-        ),
+        Depth | None, Query(description="How hard to look at pictures: whole frames, or parts too (the default).")
     ] = None,
     claims: Annotated[
         Literal["verified", "self"], Query(description="Whose permissions count: with `self`, everybody's.")

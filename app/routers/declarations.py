@@ -126,7 +126,7 @@ def _work(held: ResourcesDep, upload: Upload | None, statement: DeclarationCreat
     if upload is None:
         assert isinstance(statement, FingerprintDeclaration)  # noqa: S101  (what _declared pairs with no upload)
         return registry.work_from_fingerprints(statement.fingerprints)
-    fingerprints = held.reader.fingerprint(upload.data, interop=True)
+    fingerprints = held.reader.declared(upload.data)
     require_detail(fingerprints)
     return registry.Work(fingerprints.to_items(), fingerprints.sha256)
 

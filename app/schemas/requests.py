@@ -8,9 +8,10 @@ from app.access import Scope
 from app.schemas.text import Line, Moment, Paragraph, WebAddress
 from remarque.preferences import Category, Preference
 
-#: Orientations and algorithms of one picture; far more than any client has reason to send.
-MAX_FINGERPRINTS = 64
+#: Frames in eight orientations and regions of one picture; more than any client has reason to send.
+MAX_FINGERPRINTS = 400
 
+Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
 Preferences = Annotated[
     dict[Category, Preference],
     Field(examples=[{"ai_generative_training": "disallowed", "search": "allowed"}]),
@@ -58,6 +59,10 @@ class FingerprintCreate(Request):
     value: Line = Field(examples=["f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"])
     quality: Annotated[int, Field(ge=0, le=100)] | None = Field(None, examples=[100])
     orientation: Line | None = Field(None, examples=["identity"])
+    x: Finite | None = Field(None, examples=[None], description="Of a pdq-region: its centre, pixels of the picture.")
+    y: Finite | None = Field(None, examples=[None])
+    size: Finite | None = Field(None, examples=[None], description="Of a pdq-region: its side, pixels.")
+    angle: Finite | None = Field(None, examples=[None], description="Of a pdq-region: degrees.")
 
 
 class FingerprintDeclaration(DeclarationCreate):

@@ -17,18 +17,24 @@ from PIL import Image
 from remarque.answers import Fingerprint
 from remarque.errors import TooPlain
 from remarque.fingerprints.decode import Limits, Picture, decode, sniff
+from remarque.fingerprints.frames import Frames, asked_frames, stored_frames
 from remarque.fingerprints.interop import phash
 from remarque.fingerprints.luma import rgb_to_luma
+from remarque.fingerprints.packing import region_items
 from remarque.fingerprints.pdq import MIN_QUALITY, ORIENTATIONS, Pdq, pdq_dihedral
+from remarque.fingerprints.regions import Regions, asked_regions, stored_regions
 
 __all__ = [
     "MIN_QUALITY",
     "ORIENTATIONS",
+    "Candidate",
     "Fingerprints",
     "Limits",
     "Pdq",
     "Picture",
+    "Regions",
     "decode",
+    "examine",
     "fingerprint",
     "pdq_dihedral",
     "phash",
@@ -41,29 +47,59 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fingerprints:
-    """What is kept of a picture: everything here, and none of its pixels. Under a kilobyte when pickled.
+    """What is kept of a picture that is declared: everything here, and none of its pixels.
 
-    ``sha256``: lower-case hex of the bytes as sent. ``width``, ``height``: pixels as displayed. ``quality``: 0-100.
-    ``pdq``: uint8 (8, 32), rows as in ORIENTATIONS. ``phash``: 8 bytes, or None where it was not asked for.
+    ``sha256``: lower-case hex of the bytes as sent. ``width``, ``height``: pixels as displayed. ``frames``: PDQ in its
+    eight orientations first. ``phash``: 8 bytes, ``regions``: those to be stored; None where not asked for.
     """
 
     sha256: str
     mime: str
     width: int
     height: int
-    quality: int
-    pdq: NDArray[np.uint8]
+    frames: Frames
     phash: bytes | None
+    regions: Regions | None
+
+    @property
+    def pdq(self) -> NDArray[np.uint8]:
+        """PDQ, uint8 (8, 32), rows as in ORIENTATIONS."""
+        return self.frames.hashes[: len(ORIENTATIONS)]
+
+    @property
+    def quality(self) -> int:
+        """Of the PDQ, 0-100."""
+        return int(self.frames.quality[0])
 
     def to_items(self) -> list[Fingerprint]:
-        """The fingerprints as the contract writes them: PDQ upright, its seven other orientations, pHash."""
+        """The fingerprints as the contract writes them: PDQ upright and turned, further frames, pHash, regions."""
         items = [
-            Fingerprint(alg="pdq", value=row.tobytes().hex(), quality=self.quality, orientation=name)
-            for row, name in zip(self.pdq, ORIENTATIONS, strict=True)
+            Fingerprint(alg="pdq", value=row.tobytes().hex(), quality=quality, orientation=name)
+            for row, quality, name in zip(
+                self.frames.hashes, self.frames.quality.tolist(), self.frames.orientations, strict=True
+            )
         ]
+        # Another frame of the same picture with too little detail would match what it is not.
+        items = [item for i, item in enumerate(items) if i < len(ORIENTATIONS) or (item.quality or 0) >= MIN_QUALITY]
         if self.phash is not None:
             items.append(Fingerprint(alg="phash", value=self.phash.hex()))
-        return items
+        return items if self.regions is None else [*items, *region_items(self.regions)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """What is asked about a picture: its frames as they may hang somewhere else, and its regions for a deep check."""
+
+    mime: str
+    width: int
+    height: int
+    frames: Frames
+    regions: Regions | None
+
+    def to_items(self) -> list[Fingerprint]:
+        """The PDQ of the picture as it is."""
+        quality = int(self.frames.quality[0])
+        return [Fingerprint(alg="pdq", value=self.frames.hashes[0].tobytes().hex(), quality=quality)]
 
 
 def fingerprint(
@@ -71,24 +107,44 @@ def fingerprint(
     limits: Limits = Limits(),  # noqa: B008 - frozen, without state
     *,
     interop: bool = True,
+    regions: bool = True,
 ) -> Fingerprints:
-    """Fingerprint one picture, decoding it once.
+    """Fingerprint a picture that is to be declared, decoding it once.
 
-    ``interop`` adds the pHash, for datasets that know nothing else; it takes as long as decoding a small picture.
+    ``interop`` adds the pHash, for datasets that know nothing else; ``regions`` those by which parts are found again.
 
     Raises BodyTooLarge or one of the PictureError family, never TooPlain: what little detail means is the caller's to
     say (``require_detail``). Raises MissingExtra where the extra ``filter`` is not installed.
     """
     picture = decode(data, limits)
-    pdq = pdq_dihedral(picture.luma)
     return Fingerprints(
         sha256=hashlib.sha256(data).hexdigest(),
         mime=picture.mime,
         width=picture.width,
         height=picture.height,
-        quality=pdq.quality,
-        pdq=pdq.hashes,
+        frames=stored_frames(picture),
         phash=phash(picture) if interop else None,
+        regions=stored_regions(picture) if regions else None,
+    )
+
+
+def examine(
+    data: bytes,
+    limits: Limits = Limits(),  # noqa: B008 - frozen, without state
+    *,
+    deep: bool = True,
+) -> Candidate:
+    """Fingerprint a picture that is asked about, decoding it once; regions only for a ``deep`` check.
+
+    Raises as ``fingerprint`` does.
+    """
+    picture = decode(data, limits)
+    return Candidate(
+        mime=picture.mime,
+        width=picture.width,
+        height=picture.height,
+        frames=asked_frames(picture),
+        regions=asked_regions(picture) if deep else None,
     )
 
 
@@ -108,3 +164,4 @@ def warm() -> None:
         file = BytesIO()
         Image.fromarray((rows * columns % 256).astype(np.uint8)).convert("RGB").save(file, form)
         fingerprint(file.getvalue())
+        examine(file.getvalue())

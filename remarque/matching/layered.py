@@ -75,6 +75,15 @@ class LayeredIndex:
         parts, tail = self._state
         return np.concatenate([*map(_hashes, parts), tail.rows()])[:rows]
 
+    def slice(self, start: int, stop: int) -> Words:
+        """A copy of the hashes of rows ``start`` to ``stop``, uint64 (stop - start, words)."""
+        parts, tail = self._state
+        first, found = 0, []
+        for hashes in (*map(_hashes, parts), tail.rows()):
+            found.append(hashes[max(0, start - first) : max(0, stop - first)])
+            first += len(hashes)
+        return np.concatenate(found)
+
     def search(self, queries: Words, radius: int, rows: int | None = None) -> Hits:
         """Every pair within ``radius`` bits, inclusive (see HashIndex)."""
         parts, tail = self._state

@@ -8,7 +8,7 @@ judges by the state it began with while the writer moves on.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,32 +17,27 @@ from numpy.typing import NDArray
 
 from remarque.answers import Fingerprint, Match, Transform
 from remarque.errors import InvalidFingerprint
-from remarque.fingerprints.pdq import ORIENTATIONS
+from remarque.fingerprints import MIN_QUALITY, ORIENTATIONS, Candidate, Regions
+from remarque.fingerprints.packing import declared_regions
 from remarque.log.merkle import EMPTY_ROOT
-from remarque.matching.columns import Column
-from remarque.matching.index import words
-from remarque.matching.layered import LayeredIndex
-from remarque.matching.mih import Arrays, MihIndex
+from remarque.matching.index import Hits, words
+from remarque.matching.regions import RADIUS, Declared, RegionMatch, accept
+from remarque.matching.searchable import Algorithm, Searchable
 from remarque.matching.works import Statement, Works
 from remarque.preferences import Category, Claim, Preference
-
-
-@dataclass(frozen=True, slots=True)
-class Algorithm:
-    """A fingerprint that can be searched: its length in bytes and the radius within which two are a match."""
-
-    name: str
-    size: int
-    radius: int
-
 
 #: 31 of 256 bits is the radius of the reference matcher (python-threatexchange, PDQ_CONFIDENT_MATCH_THRESHOLD); the
 #: nearest pair of 499,500 pairs of different photographs lay at 86.
 PDQ = Algorithm("pdq", 32, 31)
+#: Squares around keypoints; what a match needs is said in matching/regions.py.
+REGION = Algorithm("pdq-region", 32, RADIUS)
+#: Regions of two works that are this near are the same furniture: the radius of whole frames.
+SHARED_RADIUS = PDQ.radius
 #: ImageHash's 64-bit pHash comes from datasets that carry that column. Within 6 bits no pair of 499,500 fell; within
 #: 10 one did: it may restrict and never permits, and answers that rest on it say so.
 PHASH = Algorithm("phash", 8, 6)
 
+#: What whole pictures are asked by, and what a check of hashes takes.
 ALGORITHMS: Mapping[str, Algorithm] = {algorithm.name: algorithm for algorithm in (PDQ, PHASH)}
 
 
@@ -72,42 +67,6 @@ class View:
     rows: Mapping[str, int]
 
 
-class _Searchable:
-    """The fingerprints of one algorithm, and for each row the slot of its declaration and its orientation."""
-
-    def __init__(self, algorithm: Algorithm, base: Mapping[str, NDArray[Any]] | None = None) -> None:
-        """``base``: what ``arrays`` returned earlier, possibly mapped from a file."""
-        self._algorithm = algorithm
-        given = {} if base is None else self._own(base)
-        part = MihIndex({name: given[name] for name in Arrays._fields}) if given else None
-        self.index = LayeredIndex(algorithm.size * 8, algorithm.radius, part)
-        self.slots = Column(np.int32, base=given.get("slot"))
-        self.orientations = Column(np.uint8, base=given.get("orientation"))
-
-    def append(self, slot: int, orientation: int, value: bytes) -> None:
-        """Add one row; a reader counts it once a view does."""
-        self.slots.append([slot])
-        self.orientations.append([orientation])
-        self.index.append(np.frombuffer(value, np.uint8).reshape(1, -1))
-
-    def arrays(self, rows: int) -> dict[str, NDArray[Any]]:
-        """The first ``rows`` rows, indexed anew, as arrays to be stored."""
-        built = MihIndex.build(self.index.hashes(rows), self._algorithm.radius).arrays
-        own = {**built, "slot": self.slots.rows(rows), "orientation": self.orientations.rows(rows)}
-        return {f"{self._algorithm.name}_{name}": array for name, array in own.items()}
-
-    def rebase(self, base: Mapping[str, NDArray[Any]]) -> None:
-        """Let ``base`` hold the first rows."""
-        given = self._own(base)
-        self.slots.rebase(given["slot"])
-        self.orientations.rebase(given["orientation"])
-        self.index.rebase(MihIndex({name: given[name] for name in Arrays._fields}))
-
-    def _own(self, base: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        prefix = f"{self._algorithm.name}_"
-        return {name.removeprefix(prefix): array for name, array in base.items() if name.startswith(prefix)}
-
-
 @dataclass(frozen=True, slots=True)
 class Frozen:
     """A state to be stored: its view, and what its declarations say."""
@@ -121,9 +80,11 @@ class Matcher:
 
     def __init__(self, base: Mapping[str, NDArray[Any]] | None = None, view: View | None = None) -> None:
         """``base``: what ``arrays`` returned earlier, possibly mapped from a file; ``view``: the state it is of."""
-        self._searchable = {algorithm.name: _Searchable(algorithm, base) for algorithm in ALGORITHMS.values()}
+        frames = {name: Searchable(a, {"orientation": (np.uint8, None)}, base) for name, a in ALGORITHMS.items()}
+        self._regions = Searchable(REGION, {"place": (np.float32, 4), "says": (np.uint8, None)}, base)
+        self._searchable = {**frames, REGION.name: self._regions}
         self._works = Works(base)
-        self._view = view or View(0, EMPTY_ROOT.hex(), dict.fromkeys(ALGORITHMS, 0))
+        self._view = view or View(0, EMPTY_ROOT.hex(), dict.fromkeys(self._searchable, 0))
 
     @property
     def view(self) -> View:
@@ -138,6 +99,7 @@ class Matcher:
         claim: Claim,
         preferences: Mapping[Category, Preference],
         fingerprints: Iterable[Fingerprint],
+        regions: Regions | None = None,
         valid_until: int | None = None,
     ) -> None:
         """Add the declaration made by entry ``index``; ``valid_until`` in Unix seconds."""
@@ -145,7 +107,10 @@ class Matcher:
         for fingerprint in fingerprints:
             algorithm = algorithm_named(fingerprint.alg)
             value = parse_hash(algorithm, fingerprint.value)
-            self._searchable[algorithm.name].append(slot, _code_of(fingerprint.orientation), value)
+            row = np.frombuffer(value, np.uint8).reshape(1, -1)
+            self._searchable[algorithm.name].append(slot, row, orientation=[_code_of(fingerprint.orientation)])
+        if regions is not None:
+            self._regions.append(slot, regions.hashes, place=regions.places, says=regions.says)
 
     def change(self, index: int, *, ref: int, preferences: Mapping[Category, Preference]) -> None:
         """From entry ``index`` on, the declaration of entry ``ref`` says ``preferences``."""
@@ -160,7 +125,7 @@ class Matcher:
         """Publish all that was fed so far as the state of the log at ``tree_size`` with that root (hex)."""
         for searchable in self._searchable.values():
             searchable.index.settle()
-        self._view = View(tree_size, root, {name: len(held.slots) for name, held in self._searchable.items()})
+        self._view = View(tree_size, root, {name: len(held) for name, held in self._searchable.items()})
 
     @property
     def beyond_base(self) -> int:
@@ -194,40 +159,114 @@ class Matcher:
         A declaration is listed once, with its nearest fingerprint, nearest declaration first. What was withdrawn by
         ``view``, or has expired by ``now`` (Unix seconds), does not match.
         """
-        searchable = self._searchable[algorithm.name]
-        hits = searchable.index.search(words(hashes), algorithm.radius, view.rows[algorithm.name])
         when = time.time() if now is None else now
         found: dict[int, list[Match]] = {}
+        for query, slot, distance, orientation in self._nearest(view, algorithm, hashes):
+            match = self._match(slot, view, when, algorithm, distance, _transform(orientation))
+            if match is not None:
+                found.setdefault(query, []).append(match)
+        return found
+
+    def match_picture(self, view: View, candidate: Candidate, *, now: float | None = None) -> list[Match]:
+        """Return the declarations that speak about a picture, those found as whole frames first, nearest first.
+
+        Regions are compared where the candidate has them. Each declaration is listed once.
+        """
+        when = time.time() if now is None else now
+        frames = candidate.frames
+        telling = np.flatnonzero(frames.quality >= MIN_QUALITY)
+        best: dict[int, tuple[int, Transform | None]] = {}
+        for query, slot, distance, orientation in self._nearest(view, PDQ, frames.hashes[telling]):
+            if slot not in best or distance < best[slot][0]:
+                best[slot] = (distance, _transform(orientation, frames.boxes[telling[query]].tolist()))
+        regions = {} if candidate.regions is None else self._agreeing(view, candidate.regions)
+        found = []
+        for slot, (distance, transform) in best.items():
+            agreed = regions.pop(slot, None)
+            count = None if agreed is None else agreed.regions
+            found.append(self._match(slot, view, when, PDQ, distance, transform, count))
+        for slot, agreed in regions.items():
+            lies = agreed.transform
+            transform = Transform(
+                rotation=lies.rotation, mirrored=lies.mirrored, scale=lies.scale, box=[*map(float, lies.box)]
+            )
+            found.append(self._match(slot, view, when, REGION, agreed.distance, transform, agreed.regions))
+        return sorted((match for match in found if match), key=lambda match: (match.alg, match.distance))
+
+    def _nearest(
+        self, view: View, algorithm: Algorithm, hashes: NDArray[np.uint8]
+    ) -> Iterator[tuple[int, int, int, int]]:
+        """The works near each hash: query, slot, distance and orientation of its nearest row, nearest work first."""
+        searchable = self._searchable[algorithm.name]
+        hits = searchable.index.search(words(hashes), algorithm.radius, view.rows[algorithm.name])
         seen: set[tuple[int, int]] = set()
         # Ordered by query, then by distance: the first row of a work is its nearest.
         for query, distance, slot, orientation in zip(
             hits.query.tolist(),
             hits.distance.tolist(),
             searchable.slots.take(hits.row).tolist(),
-            searchable.orientations.take(hits.row).tolist(),
+            searchable.columns["orientation"].take(hits.row).tolist(),
             strict=True,
         ):
-            if (query, slot) in seen:
-                continue
-            seen.add((query, slot))
-            said = self._works.said(slot, view.tree_size, when)
-            if said is not None:
-                found.setdefault(query, []).append(
-                    Match(
-                        declaration=self._works.id_of(slot),
-                        alg=algorithm.name,
-                        distance=distance,
-                        claim=said.claim,
-                        preferences=dict(said.preferences),
-                        transform=_transform(orientation),
-                    )
-                )
-        return found
+            if (query, slot) not in seen:
+                seen.add((query, slot))
+                yield query, slot, distance, orientation
+
+    def _agreeing(self, view: View, asked: Regions) -> dict[int, RegionMatch]:
+        """The works of which enough regions lie in the picture, by slot."""
+        stored, rows = self._regions, view.rows[REGION.name]
+        hits = stored.index.search(words(asked.hashes), REGION.radius, rows)
+        near, place = np.unique(hits.row, return_inverse=True)
+        if not len(near):
+            return {}
+
+        def declared(slot: int) -> Declared:
+            start, stop = stored.rows_of(slot, rows)
+            each = np.arange(start, stop)
+            says, places = stored.columns["says"].take(each), stored.columns["place"].take(each)
+            regions = declared_regions(stored.hashes(start, stop), places, says)
+            return Declared(regions, self._shared(regions, rows))
+
+        local = Hits(hits.query, place.astype(np.int64), hits.distance)
+        works = stored.slots.take(near).astype(np.int64)
+        return {match.work: match for match in accept(local, asked, works, declared)}
+
+    def _shared(self, regions: Regions, rows: int) -> NDArray[np.int64]:
+        """How many works hold a region near each of these, which are stored themselves."""
+        hits = self._regions.index.search(words(regions.hashes), SHARED_RADIUS, rows)
+        pairs = np.unique(np.stack([hits.query, self._regions.slots.take(hits.row).astype(np.int64)]), axis=1)
+        return np.bincount(pairs[0], minlength=len(regions)).astype(np.int64)
+
+    def _match(
+        self,
+        slot: int,
+        view: View,
+        when: float,
+        algorithm: Algorithm,
+        distance: int,
+        transform: Transform | None,
+        regions: int | None = None,
+    ) -> Match | None:
+        said = self._works.said(slot, view.tree_size, when)
+        if said is None:
+            return None
+        return Match(
+            declaration=self._works.id_of(slot),
+            alg=algorithm.name,
+            distance=distance,
+            claim=said.claim,
+            preferences=dict(said.preferences),
+            transform=transform,
+            regions=regions,
+        )
 
 
 def _code_of(orientation: str | None) -> int:
     return 1 + ORIENTATIONS.index(orientation) if orientation in ORIENTATIONS else 0
 
 
-def _transform(code: int) -> Transform | None:
-    return Transform(orientation=ORIENTATIONS[code - 1]) if code else None
+def _transform(code: int, box: list[float] | None = None) -> Transform | None:
+    inside = None if box is None or box == [0.0, 0.0, 1.0, 1.0] else box
+    if not code and inside is None:
+        return None
+    return Transform(orientation=ORIENTATIONS[code - 1] if code else None, box=inside)

@@ -16,7 +16,7 @@ def test_a_poor_copy_is_disallowed_with_the_declaration_as_the_reason(service: S
     declared = service.declare(picture, service.party())
     answer = service.http.post("/v1/checks", content=copy, headers={"content-type": "image/jpeg"}).json()
     assert answer["purpose"] == "ai_generative_training"
-    assert answer["depth"] == "frame"
+    assert answer["depth"] == "deep"
     assert (answer["tree_size"], answer["root"]) == (1, declared["log"]["root"])
     [result] = answer["results"]
     assert result["preference"] == "disallowed"
@@ -42,7 +42,7 @@ def test_a_mirrored_or_turned_copy_is_found_and_named(service: Service, astronau
     service.declare(encoded(astronaut), service.party())
     result = service.check(encoded(turn(astronaut), "JPEG", quality=80))
     assert result["preference"] == "disallowed"
-    assert result["matches"][0]["transform"] == {"orientation": orientation}
+    assert result["matches"][0]["transform"]["orientation"] == orientation
 
 
 def test_nothing_declared_is_unknown_and_never_allowed(service: Service, picture: bytes, other_picture: bytes):
@@ -208,6 +208,29 @@ def test_what_is_not_kept_or_not_offered_is_said(service: Service, picture: byte
     raw = {"content": picture, "headers": {"content-type": "image/png"}}
     assert service.http.post("/v1/checks", params={"as_of": 1}, **raw).status_code == 200
     assert service.http.post("/v1/checks", params={"as_of": 0}, **raw).status_code == 410
-    for query in ({"depth": "deep"}, {"receipt": 1}):
-        response = service.http.post("/v1/checks", params=query, **raw)
-        assert (response.status_code, response.json()["type"]) == (503, "/problems/not-offered-yet")
+    response = service.http.post("/v1/checks", params={"receipt": 1}, **raw)
+    assert (response.status_code, response.json()["type"]) == (503, "/problems/not-offered-yet")
+
+
+def test_a_crop_is_found_by_its_regions_and_only_by_them(service: Service, astronaut: Image.Image):
+    declared = service.declare(encoded(astronaut), service.party())
+    crop = encoded(astronaut.crop((100, 40, 420, 400)).resize((400, 450)), "JPEG", quality=80)
+    assert service.check(crop, depth="frame")["preference"] == "unknown"
+    result = service.check(crop)
+    assert result["preference"] == "disallowed"
+    [match] = result["matches"]
+    assert (match["declaration"], match["alg"]) == (declared["id"], "pdq-region")
+    assert match["regions"] >= 3
+    assert match["transform"]["mirrored"] is False
+    assert match["transform"]["scale"] == pytest.approx(1.25, rel=0.1)
+    assert abs(match["transform"]["rotation"]) < 10
+
+
+def test_a_bordered_copy_says_where_the_work_lies(service: Service, astronaut: Image.Image):
+    service.declare(encoded(astronaut), service.party())
+    page = Image.new("RGB", (712, 612), "white")
+    page.paste(astronaut, (100, 50))
+    result = service.check(encoded(page), depth="frame")
+    assert result["preference"] == "disallowed"
+    left, top, right, bottom = result["matches"][0]["transform"]["box"]
+    assert (left, top, right, bottom) == pytest.approx((100 / 712, 50 / 612, 612 / 712, 562 / 612), abs=0.01)

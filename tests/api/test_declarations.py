@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from remarque.codec import to_json
+from remarque.fingerprints import fingerprint
 from tests.api.conftest import Service, form
 from tests.conftest import encoded
 
+PDQ = {"alg": "pdq", "value": "ab" * 32}
+REGION = {"alg": "pdq-region", "value": "ab" * 32, "quality": 9, "x": 1, "y": 1, "size": 9, "angle": 0}
 CAWG = ("ai_generative_training", "ai_training", "ai_inference", "data_mining")
 
 
@@ -19,7 +23,7 @@ def test_a_declaration_reserves_the_four_uses_and_says_where_it_stands(service: 
     declared = response.json()
     assert declared["status"] == "active"
     assert declared["preferences"] == dict.fromkeys(CAWG, "disallowed")
-    assert declared["coverage"] == ["frame"]
+    assert declared["coverage"] == ["frame", "region"]
     assert declared["title"] == "Flight"
     assert declared["log"]["index"] == 0
     assert declared["log"]["tree_size"] == 1
@@ -28,7 +32,11 @@ def test_a_declaration_reserves_the_four_uses_and_says_where_it_stands(service: 
     assert upright["alg"] == "pdq"
     assert len(upright["value"]) == 64
     assert upright["quality"] >= 50
-    assert len([f for f in declared["fingerprints"] if f["alg"] == "pdq"]) == 8
+    turned = [f["orientation"] for f in declared["fingerprints"] if f["alg"] == "pdq"]
+    assert len(set(turned)) == 8
+    regions = [f for f in declared["fingerprints"] if f["alg"] == "pdq-region"]
+    assert len(regions) >= 32
+    assert all(0 <= f["x"] <= 512 and 0 <= f["y"] <= 512 and f["size"] > 0 for f in regions)
 
 
 def test_the_same_picture_again_is_the_same_declaration(service: Service, picture: bytes):
@@ -133,10 +141,13 @@ def test_a_party_lists_its_own_newest_first_page_by_page(service: Service):
 
 def test_fingerprints_alone_declare_without_a_picture(service: Service, picture: bytes, copy: bytes):
     artist = service.party()
-    seen = service.check(picture)["fingerprints"]
-    items = [{"alg": f["alg"], "value": f["value"], "quality": f["quality"]} for f in seen]
+    items = [
+        {name: value for name, value in to_json(item).items() if value is not None}
+        for item in fingerprint(picture).to_items()
+    ]
     response = service.http.post("/v1/declarations", json={"fingerprints": items, "title": "Kept"}, headers=artist)
     assert response.status_code == 201
+    assert response.json()["coverage"] == ["frame", "region"]
     assert service.check(copy)["preference"] == "disallowed"
     again = service.http.post("/v1/declarations", files=form(picture), headers=artist)
     assert again.status_code == 200, "the same pdq is the same work"
@@ -154,6 +165,9 @@ def test_fingerprints_alone_declare_without_a_picture(service: Service, picture:
         ({"fingerprints": [{"alg": "pdq", "value": "F" * 64}]}, "lower-case"),
         ({"fingerprints": [{"alg": "pdq", "value": "f" * 64, "quality": 101}]}, "quality"),
         ({"fingerprints": [{"alg": "pdq", "value": "ab" * 32, "quality": 49}]}, "49"),
+        ({"fingerprints": [PDQ, {"alg": "pdq-region", "value": "ab" * 32, "quality": 9}]}, "pdq-region"),
+        ({"fingerprints": [PDQ, {**REGION, "x": 1e9}]}, "x"),
+        ({"fingerprints": [PDQ, {**REGION, "quality": 65}]}, "64"),
         ({"fingerprints": [{"alg": "pdq", "value": "ab" * 32}], "preferences": {"ai": "allowed"}}, "preferences"),
         ({"fingerprints": [{"alg": "pdq", "value": "ab" * 32}], "preferences": {"search": "yes"}}, "preferences"),
         ({"fingerprints": [{"alg": "pdq", "value": "ab" * 32}], "preference": {"search": "allowed"}}, "preference"),
