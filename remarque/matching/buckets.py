@@ -1,4 +1,4 @@
-"""The loop that files rows by key: one block of a multi-index hashing index (see ``mih``)."""
+"""The loops that build an index for multi-index hashing (see ``mih``): order the bits, file the rows by key."""
 
 from __future__ import annotations
 
@@ -11,6 +11,17 @@ from remarque.matching.native import compiled, int64
 from remarque.matching.probes import key_of
 
 KEYS = 1 << LINE_BITS
+
+
+@compiled
+def reorder(hashes: Any, tables: Any, out: Any) -> None:
+    """The bits of each row in another order: uint64 (n, words) to the same. ``tables``: uint64 (bytes, 256, words)."""
+    for row in range(len(hashes)):
+        out[row] = 0
+        for byte in range(len(tables)):
+            value = int64(hashes[row, byte >> 3] >> np.uint64(8 * (byte & 7)) & np.uint64(255))
+            for k in range(hashes.shape[1]):
+                out[row, k] |= tables[byte, value, k]
 
 
 @compiled

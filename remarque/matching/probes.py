@@ -192,10 +192,14 @@ def _added(found: Found, count: int, query: int, row: int, distance: int) -> tup
 def scan(hashes: Any, queries: Any, radius: int, rows: int) -> Found:
     """What ``search`` answers, by comparing every pair."""
     found, count = np.empty((FIRST_FOUND, 3), np.int64), 0
+    near_rows = np.empty(SCANNED + 1, np.int64)
     for first in range(0, rows, SCANNED):
         for query in range(len(queries)):
+            near = 0
             for row in range(first, min(first + SCANNED, rows)):
-                distance = _distance(hashes, row, queries, query)
-                if distance <= radius:
-                    found, count = _added(found, count, query, row, distance)
+                near_rows[near] = row
+                near += int64(_distance(hashes, row, queries, query) <= radius)
+            for i in range(near):
+                row = near_rows[i]
+                found, count = _added(found, count, query, row, _distance(hashes, row, queries, query))
     return found[:count]

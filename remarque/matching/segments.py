@@ -63,8 +63,8 @@ class Segment:
     def write(directory: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, JSON]) -> None:
         """Write a new segment; it is on the disk, whole, when this returns.
 
-        Names are letters, digits, _ and -; arrays as DTYPES says. Raises SegmentDamaged if ``directory`` exists or a name,
-        an array or a fact cannot be written; OSError if the disk refuses.
+        Names are letters, digits, _ and -; arrays as DTYPES says. Raises SegmentDamaged if ``directory`` exists or a
+        name, an array or a fact cannot be written; OSError if the disk refuses.
         """
         if directory.exists():
             raise SegmentDamaged(f"{directory} exists; a segment is never written twice")

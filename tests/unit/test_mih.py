@@ -131,6 +131,19 @@ def test_the_arrays_may_be_read_only_and_say_what_is_wrong_with_them(index: MihI
             MihIndex({key: value for key, value in arrays.items() if key != name})
 
 
+def test_arrays_of_different_indexes_are_refused(index: MihIndex) -> None:
+    other = MihIndex.build(words(hashes(5_000)), 31)
+    assert len(other.arrays["blocks"]) > 1
+    for name in ("blocks", "bitmap", "ranks"):
+        with pytest.raises(InvalidFingerprint, match="belong"):
+            MihIndex({**index.arrays, name: other.arrays[name]})
+    for row, column, value in ((0, 0, 1), (1, 1, 40), (1, 2, 0), (-1, 3, 10**9), (1, 4, -1)):
+        blocks = index.arrays["blocks"].copy()
+        blocks[row, column] = value
+        with pytest.raises(InvalidFingerprint, match="belong"):
+            MihIndex({**index.arrays, "blocks": blocks})
+
+
 def test_other_shapes_are_refused(index: MihIndex) -> None:
     for wrong in (np.zeros((1, 1), np.uint64), np.zeros(4, np.uint64), np.zeros((1, 4), np.int64)):
         with pytest.raises(InvalidFingerprint):
@@ -138,6 +151,13 @@ def test_other_shapes_are_refused(index: MihIndex) -> None:
     for wrong in (np.zeros((3, 32), np.uint8), np.zeros(4, np.uint64), np.zeros((3, 0), np.uint64)):
         with pytest.raises(InvalidFingerprint):
             MihIndex.build(wrong, 31)
+
+
+def test_the_rows_come_back_as_they_were_given(stored: np.ndarray, index: MihIndex) -> None:
+    assert np.array_equal(index.hashes(), words(stored))
+    assert np.array_equal(index.hashes(10, 20), words(stored[10:20]))
+    short = hashes(5, 8)
+    assert np.array_equal(MihIndex.build(words(short), 6).hashes(), words(short))
 
 
 def test_queries_in_any_memory_order_are_read(stored: np.ndarray, index: MihIndex) -> None:

@@ -211,7 +211,7 @@ def test_an_index_on_disk_answers_in_another_process(tmp_path: Path) -> None:
         "import sys, pathlib, numpy\n"
         "from remarque.matching.segments import open_index\n"
         "index, segment = open_index(pathlib.Path(sys.argv[1]))\n"
-        "print(index.search(segment.arrays['hashes'][5000:5003], 31).row.tolist())\n"
+        "print(index.search(index.hashes(5000, 5003), 31).row.tolist())\n"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program, str(tmp_path / "index")], check=True, capture_output=True
