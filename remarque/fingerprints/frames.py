@@ -80,7 +80,7 @@ def _frames(picture: Picture, pdq: Pdq, boxes: list[Box], forms: int) -> Frames:
     hashes = np.concatenate([pdq.hashes[:forms], *(block_hashes(dihedral(block)[:forms]) for block in blocks)])
     boxes = [boxes[0], *boxes]
     height, width = luma.shape
-    shares = np.array(boxes, np.float32) / np.array([width, height, width, height], np.float32)
+    shares: NDArray[np.float32] = (np.array(boxes) / [width, height, width, height]).astype(np.float32)
     wide, high = (shares[:, 2:] - shares[:, :2]).T
     sides = np.minimum(wide * picture.width, high * picture.height).round().astype(np.int32)
     each = np.array([pdq.quality, *quality], np.int32)

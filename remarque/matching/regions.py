@@ -31,11 +31,13 @@ NOTHING, FULL_WEIGHT = 96, 64
 #: Among 929 works, all against all, the heaviest pair of different works came to 0.28 + EACH * expected (two pages
 #: lettered by the same hand); 94 % of crops to a quarter of the area lie above 0.6.
 ENOUGH, EACH = 0.6, 0.03
+#: One region alone has to be this near, bits (the radius of frames; words of one lettering came to 28).
+ALONE = 31
 #: Parts of a region with texture in both directions, of 64, from which on it weighs in full.
 FULL_SAYS = 16
 #: A region shared by more works than this weighs SHARED_WEIGHT times as much: a logo is not enough, while a whole copy
 #: of a work that many declared still is.
-SHARED_BY, SHARED_WEIGHT = 8, 0.25
+SHARED_BY, SHARED_WEIGHT = 8, 0.125
 #: Two pairs agree if scale and turn differ by at most this, and the place that one predicts for the other is off by
 #: at most this share of the region's side and of the way between them (angles and sizes of keypoints are that rough).
 SCALE, TURN, OFF_SIDE, OFF_WAY = 1.3, 20.0, 0.2, 0.1
@@ -81,8 +83,13 @@ class RegionMatch:
 
     @property
     def margin(self) -> float:
-        """What it weighs beyond what is enough; 0 and more is a match."""
+        """What it weighs beyond what is enough."""
         return self.weight - ENOUGH - EACH * self.expected
+
+    @property
+    def accepted(self) -> bool:
+        """Is the work in the picture?"""
+        return self.margin >= 0 and (self.regions > 1 or self.distance <= ALONE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +112,7 @@ def accept(hits: Hits, asked: Regions, works: Integers, declared: Callable[[int]
     stored row. ``declared``: what is stored of a work.
     """
     matches = (nearest(asked, declared(work), work) for work in _candidates(hits, works))
-    return sorted((m for m in matches if m and m.margin >= 0), key=lambda match: (-match.margin, match.work))
+    return sorted((m for m in matches if m and m.accepted), key=lambda match: (-match.margin, match.work))
 
 
 def nearest(asked: Regions, declared: Declared, work: int = 0) -> RegionMatch | None:
