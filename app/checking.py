@@ -72,7 +72,7 @@ def _result(index: Index, view: View, name: str, read: Candidate | RemarqueError
     if isinstance(read, RemarqueError):
         reason = Reason(code=slug(type(read)).replace("-", "_"), source="picture", detail=str(read))
         return CheckResult(name=name, preference=Preference.UNKNOWN, reasons=[reason])
-    fingerprints, quality = read.to_items(), int(read.frames.quality[0])
+    fingerprints, quality = read.to_items(), read.quality
     matches = index.matcher.match_picture(view, read)
     if not matches and quality < MIN_QUALITY:
         reason = Reason(

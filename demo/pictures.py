@@ -74,14 +74,27 @@ def png(picture: Image.Image) -> bytes:
 
 def half_size_jpeg(picture: Image.Image) -> bytes:
     """What a web page would make of it: half the size, JPEG at quality 50."""
-    out = BytesIO()
-    picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS).save(out, "JPEG", quality=50)
-    return out.getvalue()
+    return _jpeg(picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS), 50)
 
 
 def mirrored(picture: Image.Image) -> bytes:
     """Left and right exchanged."""
     return png(ImageOps.mirror(picture))
+
+
+def bordered(picture: Image.Image) -> bytes:
+    """The picture on a white square, as dataset tools make it: JPEG."""
+    side = max(picture.size)
+    square = Image.new("RGB", (side, side), "white")
+    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    return _jpeg(square, 85)
+
+
+def cropped(picture: Image.Image) -> bytes:
+    """Half the area of the picture, off its centre: JPEG."""
+    width, height = round(picture.width * 0.71), round(picture.height * 0.71)
+    left, top = round(picture.width * 0.2), round(picture.height * 0.25)
+    return _jpeg(picture.crop((left, top, left + width, top + height)), 85)
 
 
 def pixels(data: bytes) -> NDArray[np.uint8]:
@@ -103,6 +116,12 @@ def tampered(data: bytes) -> bytes:
     label = [chunk for kind, chunk in _chunks(data) if kind in (b"caBX", b"iTXt")]
     painted = [chunk for _, chunk in _chunks(png(picture))]
     return data[:8] + b"".join([painted[0], *label, *painted[1:]])
+
+
+def _jpeg(picture: Image.Image, quality: int) -> bytes:
+    out = BytesIO()
+    picture.save(out, "JPEG", quality=quality)
+    return out.getvalue()
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

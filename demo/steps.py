@@ -53,7 +53,8 @@ class Tour:
             f"Kept of its {len(self.landscape):,} bytes: {len(kept)} fingerprints, {bits // 8} bytes. No picture."
         )
         self.holds("the generative preference", self.declaration.preferences[DEFAULT_PURPOSE], Preference.DISALLOWED)
-        self.holds("one fingerprint for each orientation", sum(item.alg == "pdq" for item in kept), 8)
+        self.holds("orientations it is known in", len({item.orientation for item in kept if item.orientation}), 8)
+        self.holds("what is protected", self.declaration.coverage, ["frame", "region"])
         seen = self.anyone.declaration(self.declaration.id)
         self.holds("what strangers see of the fingerprints", seen.fingerprints, None)
 
@@ -63,8 +64,13 @@ class Tour:
         for name, copy in (
             ("half size, JPEG quality 50", pictures.half_size_jpeg(picture)),
             ("mirrored", pictures.mirrored(picture)),
+            ("with a white border", pictures.bordered(picture)),
+            ("cropped to half its area", pictures.cropped(picture)),
         ):
             result = self.checked(name, copy)
+            for match in result.matches:
+                if match.regions:
+                    self.show(f"  {match.regions} of its regions lie in the copy, all in the same arrangement")
             self.holds(f"the answer for the copy ({name})", result.preference, Preference.DISALLOWED)
             self.holds("the declarations that it names", [m.declaration for m in result.matches], [self.declaration.id])
 

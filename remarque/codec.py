@@ -2,7 +2,7 @@
 
 ``from_json(cls, value)`` reads what ``json.loads`` returned into a frozen dataclass of ``remarque.answers``;
 ``to_json(obj)`` is its inverse. Known are nested dataclasses, ``list``, ``dict`` with text or enum keys, ``StrEnum``,
-``str``, ``int``, ``bool``, ``datetime`` (RFC 3339, read into UTC), ``X | None`` and ``Any`` (a JSON value as it is).
+``str``, ``int``, ``float``, ``bool``, ``datetime`` (RFC 3339, read into UTC), ``X | None``, ``Any`` (any JSON value).
 
 A field that is missing and has no default, or holds the wrong type, raises AnswerNotUnderstood, which names its path.
 Fields that are not known are ignored, so that an older client reads a newer service.
@@ -105,6 +105,8 @@ def _reader(hint: Any) -> Reader:
         return _read_datetime
     if hint in (str, int, bool):
         return _scalar_reader(hint)
+    if hint is float:
+        return _read_number
     raise TypeError(f"{hint!r} is no type of the contract")
 
 
@@ -117,6 +119,12 @@ def _scalar_reader(cls: type[str] | type[int] | type[bool]) -> Reader:
         return value
 
     return read
+
+
+def _read_number(value: object, path: str) -> object:
+    if type(value) not in (int, float):
+        raise _wrong(path, "a number", value)
+    return float(value)  # type: ignore[arg-type]  # one of the two
 
 
 def _enum_reader(cls: type[StrEnum]) -> Reader:

@@ -17,4 +17,8 @@ def fingerprints_to_declare(data: bytes) -> list[Fingerprint]:
 
 def hash_to_check(data: bytes) -> str:
     """The upright pdq of a picture, hexadecimal. Raises as fingerprints_to_declare does."""
-    return next(item.value for item in fingerprints_to_declare(data) if item.alg == "pdq")
+    from remarque.fingerprints import examine, require_detail
+
+    asked = examine(data, deep=False)
+    require_detail(asked)
+    return asked.to_items()[0].value

@@ -96,10 +96,14 @@ class Candidate:
     frames: Frames
     regions: Regions | None
 
+    @property
+    def quality(self) -> int:
+        """Of the PDQ of the whole picture, 0-100."""
+        return int(self.frames.quality[0])
+
     def to_items(self) -> list[Fingerprint]:
         """The PDQ of the picture as it is."""
-        quality = int(self.frames.quality[0])
-        return [Fingerprint(alg="pdq", value=self.frames.hashes[0].tobytes().hex(), quality=quality)]
+        return [Fingerprint(alg="pdq", value=self.frames.hashes[0].tobytes().hex(), quality=self.quality)]
 
 
 def fingerprint(
@@ -148,7 +152,7 @@ def examine(
     )
 
 
-def require_detail(fingerprints: Fingerprints) -> None:
+def require_detail(fingerprints: Fingerprints | Candidate) -> None:
     """Raise TooPlain if the picture holds too little detail to be told from others."""
     if fingerprints.quality < MIN_QUALITY:
         raise TooPlain(

@@ -24,6 +24,7 @@ json_values = st.recursive(
 )
 moments = st.datetimes(timezones=st.just(UTC))
 st.register_type_strategy(datetime, moments)
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 
 VALUE_TYPES = [
     cls

@@ -119,18 +119,18 @@ def test_fingerprint_puts_it_all_together() -> None:
     prints = fingerprint(data)
     assert (prints.mime, prints.width, prints.height) == ("image/png", 512, 512)
     items = prints.to_items()
-    assert [item.alg for item in items] == ["pdq"] * 8 + ["phash"]
     assert [item.value for item in items[:8]] == reference_hashes(PHOTOGRAPHS["astronaut"])[0]
-    assert [item.orientation for item in items] == [*ORIENTATIONS, None]
-    assert [item.quality for item in items] == [prints.quality] * 8 + [None]
-    assert items[8].value == reference_phash(PHOTOGRAPHS["astronaut"])
+    assert tuple(item.orientation for item in items[:8]) == ORIENTATIONS
+    assert {item.quality for item in items[:8]} == {prints.quality}
+    assert [item.value for item in items if item.alg == "phash"] == [reference_phash(PHOTOGRAPHS["astronaut"])]
+    assert len([item for item in items if item.alg == "pdq-region"]) == len(prints.regions) > 0
     require_detail(prints)
 
 
 def test_fingerprints_cross_a_pipe() -> None:
     prints = fingerprint(png(PHOTOGRAPHS["chelsea"]))
     sent = pickle.dumps(prints, pickle.HIGHEST_PROTOCOL)
-    assert len(sent) < 1000
+    assert len(sent) < 20_000  # no pixel of 300 x 451 crosses
     back = pickle.loads(sent)  # noqa: S301 - made one line above
     assert isinstance(back, Fingerprints)
     assert back.to_items() == prints.to_items()
