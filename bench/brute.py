@@ -32,7 +32,7 @@ def _near(queries, stored, radius):  # type: ignore[no-untyped-def]  # compiled
                     grown = np.empty((2 * count, 3), np.int64)
                     grown[:count] = found
                     found = grown
-                found[count] = i, j, distance
+                found[count, 0], found[count, 1], found[count, 2] = i, j, np.int64(distance)
                 count += 1
     return found[:count]
 

@@ -17,6 +17,9 @@ Mask = NDArray[np.uint8]
 COARSE = 320
 #: A pixel belongs to no border if it differs by more than this from the ground, of 255: above the noise of JPEG q50.
 CONTRAST = 14
+#: Where less than this share of the four edges is ground, there is no ground: most photographs, told in 0.1 ms. Bars
+#: above and below a tall picture make up 0.46 of its edges, a page or a border nearly all.
+GROUND_SHARE = 0.3
 #: A border ends at the first row or column of which this share differs from the ground; a speck does not end it.
 BORDER_SHARE = 0.03
 #: A pasted picture fills this share of its rows, and of its columns; at the full size, of both.
@@ -33,9 +36,11 @@ MOST = 6
 
 def trimmed(luma: Luma) -> Box:
     """The picture without a border of one grey; the full frame if there is none. ``luma``: float32 (h, w), 0..255."""
+    full = (0, 0, luma.shape[1], luma.shape[0])
+    if not _has_ground(luma):
+        return full
     small, scale = _coarse(luma)
     box = _trim(_mask(small, _ground(small)))
-    full = (0, 0, luma.shape[1], luma.shape[0])
     if box is None:
         return full
     refined = _refined(luma, _scaled(box, scale, luma), scale, BORDER_SHARE)
@@ -46,6 +51,8 @@ def proposals(luma: Luma) -> list[Box]:
     """The full frame first, then the boxes that may hold a picture, at most MOST. ``luma``: float32 (h, w), 0..255."""
     full = (0, 0, luma.shape[1], luma.shape[0])
     kept = [full]
+    if not _has_ground(luma):
+        return kept
     small, scale = _coarse(luma)
     mask = _mask(small, _ground(small))
     trim = _trim(mask)
@@ -69,14 +76,30 @@ def _coarse(luma: Luma) -> tuple[Luma, float]:
     return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.float32), scale
 
 
+def _edges(luma: Luma) -> Luma:
+    return np.concatenate([luma[0], luma[-1], luma[:, 0], luma[:, -1]])
+
+
+def _has_ground(luma: Luma) -> bool:
+    edges = _edges(luma)
+    return bool(np.count_nonzero(np.abs(edges - np.median(edges)) <= CONTRAST) >= GROUND_SHARE * len(edges))
+
+
 def _ground(luma: Luma) -> float:
     """The median of the four edges."""
-    return float(np.median(np.concatenate([luma[0], luma[-1], luma[:, 0], luma[:, -1]])))
+    return float(np.median(_edges(luma)))
 
 
 def _mask(luma: Luma, ground: float) -> Mask:
-    mask: Mask = (np.abs(luma - np.float32(ground)) > CONTRAST).astype(np.uint8)
-    return mask
+    """1 where the picture differs from the ground."""
+    return ((luma > ground + CONTRAST) | (luma < ground - CONTRAST)).view(np.uint8)
+
+
+def _filled(mask: Mask, axis: int) -> NDArray[np.float32]:
+    """The share of each column (axis 0) or row (axis 1) that is not ground."""
+    import cv2
+
+    return np.asarray(cv2.reduce(mask, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel()
 
 
 def _span(lines: NDArray[np.bool_]) -> tuple[int, int] | None:
@@ -85,7 +108,7 @@ def _span(lines: NDArray[np.bool_]) -> tuple[int, int] | None:
 
 
 def _trim(mask: Mask, share: float = BORDER_SHARE) -> Box | None:
-    rows, columns = _span(mask.mean(1) > share), _span(mask.mean(0) > share)
+    rows, columns = _span(_filled(mask, 1) > share), _span(_filled(mask, 0) > share)
     return None if rows is None or columns is None else (columns[0], rows[0], columns[1], rows[1])
 
 
@@ -93,12 +116,12 @@ def _runs(mask: Mask) -> list[Box]:
     """Runs of rows that are mostly not ground, inside them the columns that are not."""
     import cv2
 
-    closed = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)))
-    full = np.concatenate([[False], closed.mean(1) > ROW_SHARE, [False]])
+    closed = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
+    full = np.concatenate([[False], _filled(closed, 1) > ROW_SHARE, [False]])
     ends = np.flatnonzero(full[1:] != full[:-1])
     boxes = []
     for top, bottom in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True):
-        columns = _span(closed[top:bottom].mean(0) > COLUMN_SHARE)
+        columns = _span(_filled(closed[top:bottom], 0) > COLUMN_SHARE)
         if bottom - top >= LEAST_RUN * len(mask) and columns:
             boxes.append((columns[0], top, columns[1], bottom))
     return boxes
