@@ -10,6 +10,7 @@ bits of 64, and python-threatexchange's rule (one PDQ, upright, within 31), comp
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from functools import partial
 from pathlib import Path
@@ -27,8 +28,9 @@ from bench.false_matches import FRAME_RADIUS, matches
 from bench.transforms import COMBINATIONS, TRANSFORMS, copy, opened
 from remarque.matching.regions import RADIUS, Declared, nearest
 
-#: Shorter works are measured by bench.small_works.
+#: Shorter side of the works, in pixels, unless --least says otherwise.
 LEAST_WORK = 128
+SIZES = (0, 100, 128, 200, 300, 400, 600, 1000, 100_000)
 COLUMNS = ("pHash@10", "pdqhash@31", "frame", "regions", "deep")
 
 Peers = tuple[NDArray[np.bool_], NDArray[np.uint8]]
@@ -70,10 +72,10 @@ def found(known: Stored, query: Asked, radius: int) -> tuple[bool, bool, bool]:
     return near, deep, match is not None and match.accepted
 
 
-def chosen_works(folder: Path, count: int) -> list[str]:
+def chosen_works(folder: Path, count: int, least: int = LEAST_WORK) -> list[str]:
     """Evenly spread over art and photographs, all paintings first."""
     files = [row.file for row in manifest(folder, ("art", "photos")) if row.kind in KINDS]
-    files = [file for file in files if min(Image.open(folder / file).size) >= LEAST_WORK]
+    files = [file for file in files if min(Image.open(folder / file).size) >= least]
     kinds = {row.file: row.kind for row in manifest(folder, ("art", "photos"))}
     first = [file for file in files if kinds[file] == "painting"][:count]
     rest = [file for file in files if kinds[file] != "painting"]
@@ -90,9 +92,10 @@ def main() -> None:
     parser.add_argument("--radius", type=int, default=RADIUS, help="of the search for candidate regions, bits")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--least", type=int, default=LEAST_WORK, help="shorter side of the works, pixels")
     options = parser.parse_args()
     rows = options.rows.split(",")
-    works = chosen_works(options.folder, options.works)
+    works = chosen_works(options.folder, options.works, options.least)
     name = f"robustness-{options.radius}-{len(rows)}"
     results = in_parallel(partial(work_rows, options.folder, rows, options.radius), works, options.cache, name)
     table = Table("row", *COLUMNS, title=f"recall over {len(works)} works")
@@ -103,9 +106,22 @@ def main() -> None:
         mark = " (combination)" if row in COMBINATIONS else " *" if shares[-1] < 0.95 else ""
         table.add_row(row + mark, *(f"{share:.3f}" for share in shares))
     Console(width=120).print(table)
+    if len(rows) == 1:
+        Console(width=120).print(_by_size(rows[0], [size for size, _ in results], [r[rows[0]] for _, r in results]))
     if options.json:
         missed = {row: [w for w, (_, r) in zip(works, results, strict=True) if not r[row][-1]] for row in rows}
         options.json.write_text(json.dumps({"works": len(works), "recall": recall, "missed": missed}, indent=1))
+
+
+def _by_size(row: str, sizes: list[tuple[int, int]], found_by: list[list[bool]]) -> Table:
+    """Recall of one row by the shorter side of the work."""
+    table = Table("shorter side", "works", *COLUMNS, title=row)
+    for low, high in itertools.pairwise(SIZES):
+        chosen = [f for size, f in zip(sizes, found_by, strict=True) if low <= min(size) < high]
+        if chosen:
+            shares = np.mean(chosen, axis=0)
+            table.add_row(f"{low}-{high}", str(len(chosen)), *(f"{share:.3f}" for share in shares))
+    return table
 
 
 if __name__ == "__main__":
