@@ -58,7 +58,7 @@ class LayeredIndex:
         rows = len(tail)
         while len(kept) > self._has_base and len(kept[-1]) <= MERGE_FACTOR * rows:
             rows += len(kept[-1])
-            gathered.insert(0, _hashes(kept.pop()))
+            gathered.insert(0, kept.pop().hashes())
         self._state = ((*kept, self._part(gathered)), LinearIndex(self._bits))
 
     def rebase(self, base: MihIndex) -> None:
@@ -73,15 +73,17 @@ class LayeredIndex:
     def hashes(self, rows: int) -> Words:
         """A copy of the first ``rows`` hashes, uint64 (rows, words)."""
         parts, tail = self._state
-        return np.concatenate([*map(_hashes, parts), tail.rows()])[:rows]
+        return np.concatenate([*(part.hashes() for part in parts), tail.rows()])[:rows]
 
     def slice(self, start: int, stop: int) -> Words:
         """A copy of the hashes of rows ``start`` to ``stop``, uint64 (stop - start, words)."""
         parts, tail = self._state
         first, found = 0, []
-        for hashes in (*map(_hashes, parts), tail.rows()):
-            found.append(hashes[max(0, start - first) : max(0, stop - first)])
-            first += len(hashes)
+        for part in parts:
+            if start < first + len(part) and first < stop:
+                found.append(part.hashes(max(0, start - first), min(len(part), stop - first)))
+            first += len(part)
+        found.append(tail.rows()[max(0, start - first) : max(0, stop - first)])
         return np.concatenate(found)
 
     def search(self, queries: Words, radius: int, rows: int | None = None) -> Hits:
@@ -104,7 +106,3 @@ class LayeredIndex:
 
     def _part(self, hashes: Sequence[Words]) -> MihIndex:
         return MihIndex.build(np.concatenate(hashes), self._radius)
-
-
-def _hashes(part: MihIndex) -> Words:
-    return part.arrays["hashes"]

@@ -47,6 +47,8 @@ def test_it_answers_what_the_reference_answers(steps: list[tuple[str, int]], rad
                 index.rebase(MihIndex.build(reference.rows()[:based].copy(), 31))
             assert len(index) == len(reference)
             assert index.hashes(len(index)).tolist() == reference.rows().tolist()
+            third, half = len(index) // 3, len(index) // 2
+            assert index.slice(third, half).tolist() == reference.rows()[third:half].tolist()
             for rows in (None, 0, len(reference) // 2):
                 got, wanted = index.search(asked, radius, rows), reference.search(asked, radius, rows)
                 assert got.query.tolist() == wanted.query.tolist()
