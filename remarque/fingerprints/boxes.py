@@ -56,10 +56,10 @@ def proposals(luma: Luma) -> list[Box]:
     small, scale = _coarse(luma)
     mask = _mask(small, _ground(small))
     trim = _trim(mask)
-    found = [] if trim is None else [(trim, BORDER_SHARE)]
-    found += [(box, EDGE_SHARE) for box in _runs(mask) + _parts(mask)]
-    for coarse, share in found:
-        box = _refined(luma, _scaled(coarse, scale, luma), scale, share)
+    found = [] if trim is None else [_refined(luma, _scaled(trim, scale, luma), scale, BORDER_SHARE)]
+    found += [_even(box, luma) for box in found]
+    found += [_refined(luma, _scaled(box, scale, luma), scale, EDGE_SHARE) for box in _runs(mask) + _parts(mask)]
+    for box in found:
         if len(kept) < MOST and not _narrow(box) and not any(_same(box, other, luma) for other in kept):
             kept.append(box)
     return kept
@@ -112,6 +112,16 @@ def _trim(mask: Mask, share: float = BORDER_SHARE) -> Box | None:
     return None if rows is None or columns is None else (columns[0], rows[0], columns[1], rows[1])
 
 
+def _even(box: Box, luma: Luma) -> Box:
+    """The box with borders of one width left and right, and of one above and below.
+
+    Tools pad evenly; where the picture itself has the colour of the border, more than the border was trimmed.
+    """
+    height, width = luma.shape
+    side, end = min(box[0], width - box[2]), min(box[1], height - box[3])
+    return side, end, width - side, height - end
+
+
 def _runs(mask: Mask) -> list[Box]:
     """Runs of rows that are mostly not ground, inside them the columns that are not."""
     import cv2
@@ -133,21 +143,21 @@ def _parts(mask: Mask) -> list[Box]:
 
     closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
-    _, _, table, _ = cv2.connectedComponentsWithStats(opened)
+    half = np.ascontiguousarray(opened[::2, ::2])  # at a quarter of the time; edges are found again anyway
+    _, _, table, _ = cv2.connectedComponentsWithStats(half)
     parts = sorted(np.asarray(table)[1:].tolist(), key=lambda part: -part[4])[:3]
-    return [(x, y, x + w, y + h) for x, y, w, h, area in parts if area > LEAST_AREA * mask.size]
+    large = (part for part in parts if part[4] > LEAST_AREA * half.size)
+    return [(2 * x, 2 * y, 2 * (x + w), 2 * (y + h)) for x, y, w, h, _ in large]
 
 
 def _scaled(box: Box, scale: float, luma: Luma) -> Box:
     height, width = luma.shape
     left, top, right, bottom = (round(edge * scale) for edge in box)
-    return left, top, min(width, right), min(height, bottom)
+    return min(width, left), min(height, top), min(width, right), min(height, bottom)
 
 
 def _refined(luma: Luma, box: Box, scale: float, share: float) -> Box:
     """The box with its edges found again at the full size, a little around where they were found in the small copy."""
-    if scale == 1:
-        return box
     height, width = luma.shape
     pad = 4 + int(2 * scale)
     left, top = max(0, box[0] - pad), max(0, box[1] - pad)

@@ -53,15 +53,16 @@ class Frames:
 
 
 def stored_frames(picture: Picture, pdq: Pdq | None = None) -> Frames:
-    """What is declared: PDQ in its eight forms, the area hash of the full frame in eight, and, where the picture has a
-    border of its own, that of what is inside in eight: 16 or 24 rows.
+    """What is declared: PDQ in its eight forms, the area hash of the full frame in eight; where the picture has a
+    border of its own, that of what is inside in eight, and where it is no square, that of its middle: 16 to 32 rows.
 
     ``pdq``: the PDQ of the same picture, where it is known already. Raises MissingExtra without the extra ``filter``.
     """
     upright = pdq or pdq_dihedral(picture.luma)
     full = _full(picture.luma)
     inside = _located(trimmed, picture.luma)
-    return _frames(picture, upright, [full] if inside == full else [full, inside], len(ORIENTATIONS))
+    boxes = [full, *(box for box in (inside, _centre(picture.luma)) if box != full)]
+    return _frames(picture, upright, boxes, len(ORIENTATIONS))
 
 
 def asked_frames(picture: Picture, pdq: Pdq | None = None) -> Frames:
@@ -92,6 +93,14 @@ def _frames(picture: Picture, pdq: Pdq, boxes: list[Box], forms: int) -> Frames:
 
 def _full(luma: Luma) -> Box:
     return 0, 0, luma.shape[1], luma.shape[0]
+
+
+def _centre(luma: Luma) -> Box:
+    """The largest square in the middle: what dataset tools and thumbnails keep."""
+    height, width = luma.shape
+    side = min(height, width)
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side
 
 
 def _located(look: Callable[[Luma], T], luma: Luma) -> T:

@@ -67,6 +67,13 @@ def test_found_inside_a_border(coffee: Image.Image, declared: Frames, share: flo
     assert distance(query, declared) <= RADIUS
 
 
+def test_found_inside_even_bars_of_the_colour_of_its_sky(coffee: Image.Image) -> None:
+    work = coffee.copy()
+    work.paste("white", (0, 0, work.width, 60))
+    square = ImageOps.pad(work, (256, 256), color="white")
+    assert distance(asked(square), stored_frames(decode(jpeg(work, 95)))) <= RADIUS
+
+
 def test_found_pasted_on_a_page_and_the_box_says_where(coffee: Image.Image, declared: Frames) -> None:
     page = Image.new("RGB", (1000, 1200), "white")
     page.paste(coffee, (200, 300))
@@ -93,8 +100,12 @@ def test_small_works_are_found_at_half_their_size(coffee: Image.Image, side: int
 def test_a_work_with_margins_is_found_without_them(coffee: Image.Image) -> None:
     sheet = ImageOps.expand(coffee, (80, 150, 60, 90), "white")
     known = stored_frames(decode(jpeg(sheet, 95)))
-    assert len(known) == 24
+    assert len(known) == 32
     assert distance(asked(coffee), known) <= RADIUS
+
+
+def test_the_middle_square_is_found(coffee: Image.Image, declared: Frames) -> None:
+    assert distance(asked(ImageOps.fit(coffee, (256, 256))), declared) <= RADIUS
 
 
 def test_another_picture_is_far(astronaut: Image.Image, declared: Frames) -> None:
