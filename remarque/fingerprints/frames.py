@@ -105,9 +105,11 @@ def _centre(luma: Luma) -> Box:
 
 def _located(look: Callable[[Luma], T], luma: Luma) -> T:
     try:
-        return look(luma)
+        import cv2
     except ImportError as error:
         raise MissingExtra("filter", "Fingerprinting pictures") from error
+    cv2.setNumThreads(1)  # the caller has processes; a pool for each would fight over the cores
+    return look(luma)
 
 
 def _area_blocks(luma: Luma, boxes: list[Box]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
