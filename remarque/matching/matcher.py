@@ -104,11 +104,15 @@ class Matcher:
     ) -> None:
         """Add the declaration made by entry ``index``; ``valid_until`` in Unix seconds."""
         slot = self._works.add(index, id=id, statement=Statement(preferences, claim), valid_until=valid_until)
+        values: dict[str, list[bytes]] = {}
+        orientations: dict[str, list[int]] = {}
         for fingerprint in fingerprints:
-            algorithm = algorithm_named(fingerprint.alg)
-            value = parse_hash(algorithm, fingerprint.value)
-            row = np.frombuffer(value, np.uint8).reshape(1, -1)
-            self._searchable[algorithm.name].append(slot, row, orientation=[_code_of(fingerprint.orientation)])
+            value = parse_hash(algorithm_named(fingerprint.alg), fingerprint.value)
+            values.setdefault(fingerprint.alg, []).append(value)
+            orientations.setdefault(fingerprint.alg, []).append(_code_of(fingerprint.orientation))
+        for name, hashes in values.items():
+            rows = np.frombuffer(b"".join(hashes), np.uint8).reshape(len(hashes), -1)
+            self._searchable[name].append(slot, rows, orientation=orientations[name])
         if regions is not None:
             self._regions.append(slot, regions.hashes, place=regions.places, says=regions.says)
 
