@@ -130,8 +130,8 @@ class Transform:
     """What was done to the declared picture to get the one that was asked about, as far as known.
 
     ``orientation`` is set where a whole frame was found, ``rotation`` (degrees clockwise, after mirroring left to right
-    if ``mirrored``) and ``scale`` where regions were. ``box`` is where the work lies in the picture: left, top, right and
-    bottom as shares of it, 0..1.
+    if ``mirrored``) and ``scale`` where regions were. ``box`` is where the work lies in the picture: left, top, right
+    and bottom as shares of it, 0..1.
     """
 
     orientation: str | None = None

@@ -9,12 +9,9 @@ cannot be written, in numba's own cache directory (``NUMBA_CACHE_DIR``, ``~/.cac
 it is compiled anew in each process.
 """
 
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
-
 import numpy as np
-from numba import njit
 
+from remarque.compiled import compiled
 from remarque.fingerprints.luma import Luma
 
 #: Side of the picture that is transformed, and number of frequencies kept on each axis.
@@ -24,20 +21,7 @@ SIDE, KEPT = 64, 16
 LANES = 16
 
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _compiled(function: Callable[P, R]) -> Callable[P, R]:
-    compiled: Callable[P, R]
-    try:
-        compiled = njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # no cache directory can be written
-        compiled = njit(nogil=True)(function)
-    return compiled
-
-
-@_compiled
+@compiled
 def _box_down(image: Luma, out: Luma, window: int) -> None:
     """Mean of ``window`` neighbours down every column; at the ends, of those that exist. float32 (h, w) to the same.
 
@@ -66,7 +50,7 @@ def _box_down(image: Luma, out: Luma, window: int) -> None:
             out[y - ahead, x] = sums[x] / count
 
 
-@_compiled
+@compiled
 def _rows_to_columns(image: Luma, top: int, strip: Luma) -> int:
     """Copy the rows from ``top`` on, at most LANES, into the columns of ``strip``; return how many there were."""
     height, width = image.shape
@@ -82,7 +66,7 @@ def _rows_to_columns(image: Luma, top: int, strip: Luma) -> int:
     return lanes
 
 
-@_compiled
+@compiled
 def blur_and_decimate(luma: Luma) -> Luma:
     """The picture that PDQ looks at: float32 (h, w), each side at least 5, to float32 (64, 64).
 
@@ -119,7 +103,7 @@ def blur_and_decimate(luma: Luma) -> Luma:
     return cells
 
 
-@_compiled
+@compiled
 def dct_block(cells: Luma, matrix: Luma) -> Luma:
     """``matrix @ cells @ matrix.T`` summed in the reference's order. float32 (64, 64) and (16, 64) to (16, 16)."""
     middle = np.zeros((KEPT, SIDE), np.float32)
@@ -136,7 +120,7 @@ def dct_block(cells: Luma, matrix: Luma) -> Luma:
     return block
 
 
-@_compiled
+@compiled
 def quality(cells: Luma) -> int:
     """How much the 64 x 64 picture varies from cell to cell: 0 (flat) to 100. Steps under 2.55 do not count."""
     total = 0

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from remarque.compiled import compiled
 from remarque.matching.mih import LINE_BITS, MANY
-from remarque.matching.native import compiled, int64
+from remarque.matching.native import int64
 from remarque.matching.probes import key_of
 
 KEYS = 1 << LINE_BITS

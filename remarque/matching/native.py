@@ -1,33 +1,19 @@
-"""Compiled loops: how they are compiled here, and the machine instructions that Python has no word for.
+"""The machine instructions that compiled loops use and Python has no word for.
 
 Importing this module imports numba; only loops import it, and they are imported when the first search needs them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # llvmlite, the compiler under numba, has no types
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 #: Signed machine integers: in a compiled loop a signed and an unsigned integer would add up to a float.
 int64: Any = np.int64
-
-
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile without the interpreter's lock; keep the machine code on disk where a cache directory can be written."""
-    result: Callable[P, R]
-    try:
-        result = njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # no cache directory can be written
-        result = njit(nogil=True)(function)
-    return result
 
 
 def _popcount(typing: Any, word: Any) -> Any:

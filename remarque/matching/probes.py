@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from remarque.compiled import compiled
 from remarque.matching.mih import LINE_BITS, MANY, Arrays, Plan
-from remarque.matching.native import compiled, int64, lowest_bit, popcount, prefetch
+from remarque.matching.native import int64, lowest_bit, popcount, prefetch
 
 #: Keys collected before they are looked up: enough to keep the memory busy, few enough to stay in the nearest cache.
 COLLECTED = 1024
