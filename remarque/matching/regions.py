@@ -22,8 +22,8 @@ from remarque.matching.index import Hits, words
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-#: Radius of the search for candidates, bits of 256.
-RADIUS = 48
+#: Radius of the search for candidates, bits of 256. 48 found nothing more in 120 works; 31 lost 3 % of small crops.
+RADIUS = 40
 #: A pair at distance d weighs (NOTHING - d) / FULL_WEIGHT: 1 at 32 bits, a quarter at 80. Different regions lie
 #: 128 +- 8 apart, so that 96 is reached by chance in a place that agrees about once in 30,000 tries.
 NOTHING, FULL_WEIGHT = 96, 64
