@@ -15,6 +15,7 @@ import pytest
 
 from remarque.errors import RemarqueError, SegmentDamaged
 from remarque.matching import words
+from remarque.matching.layered import LayeredIndex
 from remarque.matching.segments import Segment, open_index, write_index
 
 RANDOM = np.random.default_rng(11)
