@@ -13,7 +13,7 @@ from app.problems import slug
 from app.reading import Reader
 from remarque.answers import Check, CheckResult, Depth, HashCheck, Hit, Reason
 from remarque.errors import Busy, InvalidFingerprint, NotKept, NotOfferedYet, PictureError, RemarqueError
-from remarque.fingerprints import MIN_QUALITY, Candidate
+from remarque.fingerprints import Candidate
 from remarque.matching.judge import judge
 from remarque.matching.matcher import View, algorithm_named, parse_hash
 from remarque.matching.searchable import Algorithm
@@ -72,13 +72,13 @@ def _result(index: Index, view: View, name: str, read: Candidate | RemarqueError
     if isinstance(read, RemarqueError):
         reason = Reason(code=slug(type(read)).replace("-", "_"), source="picture", detail=str(read))
         return CheckResult(name=name, preference=Preference.UNKNOWN, reasons=[reason])
-    fingerprints, quality = read.to_items(), read.quality
+    fingerprints = read.to_items()
     matches = index.matcher.match_picture(view, read)
-    if not matches and quality < MIN_QUALITY:
+    if not matches and not read.frames.counts.any():
         reason = Reason(
             code="too_plain",
             source="picture",
-            detail=f"Quality {quality} is below {MIN_QUALITY}: too little detail to be told from other pictures.",
+            detail=f"Too little detail to be told from other pictures: quality {read.quality} of 100.",
         )
         return CheckResult(name=name, preference=Preference.UNKNOWN, reasons=[reason], fingerprints=fingerprints)
     preference, reasons = judge(matches, question.purpose, question.honoured)

@@ -17,7 +17,6 @@ from app.settings import Settings
 from app.tables import LabelRow, TreeHead
 from remarque.answers import Depth, LabelRecord
 from remarque.errors import NotFound, SigningUnavailable
-from remarque.fingerprints import MIN_QUALITY
 from remarque.labels.manifest import prove_signer
 from remarque.labels.signer import SigningKey, load_signing_key, make_development_pki
 from remarque.labels.stamp import LabelRequest, Stamped, stamp
@@ -86,7 +85,7 @@ class Labeller:
         stamped = self._sandbox.run(
             _stamp, data, request, self._signing.key, wish.on_invalid, self._signing.trust_anchors
         )
-        pdq = frames.hashes[0].tobytes() if frames.quality[0] >= MIN_QUALITY else None
+        pdq = frames.hashes[0].tobytes() if frames.counts[0] else None
 
         def unit(session: Session, tail: Tail) -> None:
             index = tail.append(

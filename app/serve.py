@@ -11,6 +11,9 @@ from app.prepare import prepare
 from app.settings import Settings
 
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # readers are processes of their own; threads would fight
+
+
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,

@@ -67,8 +67,9 @@ class Fingerprint:
 
     ``value`` is hexadecimal, ``quality`` 0-100 where the algorithm has one.
     ``orientation`` names the mirroring or quarter turn whose picture this is the fingerprint of, where it is known.
-    A ``pdq-region`` has its place too: the centre ``x``, ``y`` and the side ``size`` in pixels of the declared picture,
-    ``angle`` in degrees; its ``quality`` is how many of its 64 parts hold texture.
+    ``size`` is the shorter side of the frame in pixels. A ``pdq-region`` has its place too: the centre ``x``, ``y`` and
+    the side ``size`` in pixels of the declared picture, ``angle`` in degrees; its ``quality`` is how many of its 64
+    parts hold texture.
     """
 
     alg: str

@@ -61,7 +61,9 @@ class FingerprintCreate(Request):
     orientation: Line | None = Field(None, examples=["identity"])
     x: Finite | None = Field(None, examples=[None], description="Of a pdq-region: its centre, pixels of the picture.")
     y: Finite | None = Field(None, examples=[None])
-    size: Finite | None = Field(None, examples=[None], description="Of a pdq-region: its side, pixels.")
+    size: Finite | None = Field(
+        None, examples=[512], description="The shorter side of the frame, or the side of a pdq-region, pixels."
+    )
     angle: Finite | None = Field(None, examples=[None], description="Of a pdq-region: degrees.")
 
 

@@ -73,14 +73,18 @@ class Fingerprints:
 
     def to_items(self) -> list[Fingerprint]:
         """The fingerprints as the contract writes them: PDQ upright and turned, further frames, pHash, regions."""
+        frames = self.frames
         items = [
-            Fingerprint(alg="pdq", value=row.tobytes().hex(), quality=quality, orientation=name)
-            for row, quality, name in zip(
-                self.frames.hashes, self.frames.quality.tolist(), self.frames.orientations, strict=True
+            Fingerprint(
+                alg="pdq",
+                value=frames.hashes[i].tobytes().hex(),
+                quality=int(frames.quality[i]),
+                orientation=frames.orientations[i],
+                size=float(frames.sides[i]),
             )
+            # What holds too little would match what it is not.
+            for i in np.flatnonzero(frames.counts).tolist()
         ]
-        # Another frame of the same picture with too little detail would match what it is not.
-        items = [item for i, item in enumerate(items) if i < len(ORIENTATIONS) or (item.quality or 0) >= MIN_QUALITY]
         if self.phash is not None:
             items.append(Fingerprint(alg="phash", value=self.phash.hex()))
         return items if self.regions is None else [*items, *region_items(self.regions)]
@@ -154,10 +158,11 @@ def examine(
 
 def require_detail(fingerprints: Fingerprints | Candidate) -> None:
     """Raise TooPlain if the picture holds too little detail to be told from others."""
-    if fingerprints.quality < MIN_QUALITY:
+    if not fingerprints.frames.counts.any():
         raise TooPlain(
             f"The picture holds too little detail to be recognised again: "
-            f"its quality is {fingerprints.quality}, the least that counts is {MIN_QUALITY}."
+            f"its quality is {fingerprints.quality}, the least that counts is {MIN_QUALITY}, "
+            "and no part of it tells more."
         )
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from remarque.answers import Fingerprint, Match, Transform
 from remarque.errors import InvalidFingerprint
-from remarque.fingerprints import MIN_QUALITY, ORIENTATIONS, Candidate, Regions
+from remarque.fingerprints import ORIENTATIONS, Candidate, Regions
+from remarque.fingerprints.frames import DEEP_RADIUS, LEAST_DEEP_SIDE
 from remarque.fingerprints.packing import declared_regions
 from remarque.log.merkle import EMPTY_ROOT
 from remarque.matching.index import Hits, words
@@ -80,7 +81,7 @@ class Matcher:
 
     def __init__(self, base: Mapping[str, NDArray[Any]] | None = None, view: View | None = None) -> None:
         """``base``: what ``arrays`` returned earlier, possibly mapped from a file; ``view``: the state it is of."""
-        frames = {name: Searchable(a, {"orientation": (np.uint8, None)}, base) for name, a in ALGORITHMS.items()}
+        frames = {name: Searchable(a, _FRAME_COLUMNS, base) for name, a in ALGORITHMS.items()}
         self._regions = Searchable(REGION, {"place": (np.float32, 4), "says": (np.uint8, None)}, base)
         self._searchable = {**frames, REGION.name: self._regions}
         self._works = Works(base)
@@ -106,13 +107,15 @@ class Matcher:
         slot = self._works.add(index, id=id, statement=Statement(preferences, claim), valid_until=valid_until)
         values: dict[str, list[bytes]] = {}
         orientations: dict[str, list[int]] = {}
+        sides: dict[str, list[float]] = {}
         for fingerprint in fingerprints:
             value = parse_hash(algorithm_named(fingerprint.alg), fingerprint.value)
             values.setdefault(fingerprint.alg, []).append(value)
             orientations.setdefault(fingerprint.alg, []).append(_code_of(fingerprint.orientation))
+            sides.setdefault(fingerprint.alg, []).append(fingerprint.size or 0)
         for name, hashes in values.items():
             rows = np.frombuffer(b"".join(hashes), np.uint8).reshape(len(hashes), -1)
-            self._searchable[name].append(slot, rows, orientation=orientations[name])
+            self._searchable[name].append(slot, rows, orientation=orientations[name], side=sides[name])
         if regions is not None:
             self._regions.append(slot, regions.hashes, place=regions.places, says=regions.says)
 
@@ -178,9 +181,11 @@ class Matcher:
         """
         when = time.time() if now is None else now
         frames = candidate.frames
-        telling = np.flatnonzero(frames.quality >= MIN_QUALITY)
+        telling = np.flatnonzero(frames.counts)
+        # What regions may confirm is looked for further away, among frames that are large enough to differ.
+        wide = None if candidate.regions is None else frames.sides[telling]
         best: dict[int, tuple[int, Transform | None]] = {}
-        for query, slot, distance, orientation in self._nearest(view, PDQ, frames.hashes[telling]):
+        for query, slot, distance, orientation in self._nearest(view, PDQ, frames.hashes[telling], wide):
             if slot not in best or distance < best[slot][0]:
                 best[slot] = (distance, _transform(orientation, frames.boxes[telling[query]].tolist()))
         regions = {} if candidate.regions is None else self._agreeing(view, candidate.regions)
@@ -198,11 +203,23 @@ class Matcher:
         return sorted((match for match in found if match), key=lambda match: (match.alg, match.distance))
 
     def _nearest(
-        self, view: View, algorithm: Algorithm, hashes: NDArray[np.uint8]
+        self,
+        view: View,
+        algorithm: Algorithm,
+        hashes: NDArray[np.uint8],
+        wide: NDArray[np.int32] | None = None,
     ) -> Iterator[tuple[int, int, int, int]]:
-        """The works near each hash: query, slot, distance and orientation of its nearest row, nearest work first."""
+        """The works near each hash: query, slot, distance and orientation of its nearest row, nearest work first.
+
+        ``wide``: the sides in pixels of the frames asked about, of which large ones are looked for in DEEP_RADIUS.
+        """
         searchable = self._searchable[algorithm.name]
-        hits = searchable.index.search(words(hashes), algorithm.radius, view.rows[algorithm.name])
+        radius = algorithm.radius if wide is None else DEEP_RADIUS
+        hits = searchable.index.search(words(hashes), radius, view.rows[algorithm.name])
+        if wide is not None:
+            large = np.minimum(wide[hits.query], searchable.columns["side"].take(hits.row)) >= LEAST_DEEP_SIDE
+            near = large | (hits.distance <= algorithm.radius)
+            hits = Hits(hits.query[near], hits.row[near], hits.distance[near])
         seen: set[tuple[int, int]] = set()
         # Ordered by query, then by distance: the first row of a work is its nearest.
         for query, distance, slot, orientation in zip(
@@ -263,6 +280,13 @@ class Matcher:
             transform=transform,
             regions=regions,
         )
+
+
+#: What belongs to a frame's row: its orientation, and its shorter side in pixels, 0 where that is not known.
+_FRAME_COLUMNS: Mapping[str, tuple[type[np.generic], int | None]] = {
+    "orientation": (np.uint8, None),
+    "side": (np.int32, None),
+}
 
 
 def _code_of(orientation: str | None) -> int:
