@@ -53,7 +53,8 @@ format: $(VENV)/.dev  ## rewrite the code in the house format
 	@$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev  ## the measurements that need no pictures of others; see bench/README.md for the rest
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.index --sizes 1000000 --content random --skip flat,multihash,pdqindex
+	@$(BIN)/python -m bench.start --works 100000
 
 openapi: $(VENV)/.server  ## write openapi/openapi.json anew
 	@$(BIN)/python -m app.openapi > openapi/openapi.json
