@@ -104,7 +104,7 @@ def main() -> int:
     table.add_row(
         f"{REQUIRED_SIDE} and more", str(works), str(sum(r.refused for r in large)), str(found), f"{recall:.3f}"
     )
-    console = Console()
+    console = Console(width=140)
     console.print(table)
     console.print(f"{photos} photographs that nobody declared: {restricted} found restricted.")
     return 0 if recall >= REQUIRED_RECALL and restricted == 0 else 1

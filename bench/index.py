@@ -214,7 +214,7 @@ def main() -> None:
     parser.add_argument("--skip", default="", help=f"peers that are left out, of {','.join(PEERS)}")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    console = Console()
+    console = Console(width=140)
     lacking = missing_peers()
     if lacking:
         console.print(lacking)

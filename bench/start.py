@@ -105,7 +105,7 @@ def main() -> int:
         size = sum(path.stat().st_size for path in (folder / "index").rglob("*") if path.is_file())
         assert again.matcher.view == index.matcher.view
         database.close()
-    console = Console()
+    console = Console(width=140)
     console.print(table)
     console.print(f"The base has {size / works:.0f} bytes a work.")
     return 0
