@@ -10,7 +10,6 @@ import uvicorn
 from app.prepare import prepare
 from app.settings import Settings
 
-
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # readers are processes of their own; threads would fight
 
 
