@@ -11,7 +11,7 @@ from remarque.preferences import Category, Preference
 #: Frames in eight orientations and regions of one picture; more than any client has reason to send.
 MAX_FINGERPRINTS = 400
 
-Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e6, le=1e6)]
 Preferences = Annotated[
     dict[Category, Preference],
     Field(examples=[{"ai_generative_training": "disallowed", "search": "allowed"}]),
@@ -57,7 +57,7 @@ class FingerprintCreate(Request):
 
     alg: Line = Field(examples=["pdq"])
     value: Line = Field(examples=["f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"])
-    quality: Annotated[int, Field(ge=0, le=100)] | None = Field(None, examples=[100])
+    quality: Annotated[int, Field(strict=True, ge=0, le=100)] | None = Field(None, examples=[100])
     orientation: Line | None = Field(None, examples=["identity"])
     x: Finite | None = Field(None, examples=[None], description="Of a pdq-region: its centre, pixels of the picture.")
     y: Finite | None = Field(None, examples=[None])

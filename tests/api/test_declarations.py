@@ -167,6 +167,8 @@ def test_fingerprints_alone_declare_without_a_picture(service: Service, picture:
         ({"fingerprints": [{"alg": "pdq", "value": "ab" * 32, "quality": 49}]}, "49"),
         ({"fingerprints": [PDQ, {"alg": "pdq-region", "value": "ab" * 32, "quality": 9}]}, "pdq-region"),
         ({"fingerprints": [PDQ, {**REGION, "x": 1e9}]}, "x"),
+        ({"fingerprints": [{**PDQ, "angle": False}]}, "angle"),
+        ({"fingerprints": [{**PDQ, "quality": "90"}]}, "quality"),
         ({"fingerprints": [PDQ, {**REGION, "quality": 65}]}, "64"),
         ({"fingerprints": [{"alg": "pdq", "value": "ab" * 32}], "preferences": {"ai": "allowed"}}, "preferences"),
         ({"fingerprints": [{"alg": "pdq", "value": "ab" * 32}], "preferences": {"search": "yes"}}, "preferences"),
