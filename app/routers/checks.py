@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -16,6 +16,8 @@ from app.checking import Question, Upload
 from app.deps import KEY_IS_OPTIONAL, IndexDep, MaybeCaller, Resources, ResourcesDep
 from app.problems import documented
 from app.routers.declarations import PICTURE_PROBLEMS
+from app.schemas.bodies import BINARY as BINARY_BODY
+from app.schemas.bodies import IMAGE, body, multipart
 from app.schemas.requests import HashesCheck
 from remarque.answers import Check, Depth, HashCheck
 from remarque.errors import (
@@ -109,29 +111,16 @@ def _require_hashes(held: Resources, caller: Caller | None, count: int) -> None:
         require(caller, Scope.CHECK)
 
 
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image"],
-                    "properties": {"image": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-                }
-            },
-            "application/json": {"schema": {"$ref": "#/components/schemas/HashesCheck"}},
-            BINARY: {
-                "schema": {
-                    "type": "string",
-                    "format": "binary",
-                    "description": "32 bytes a pdq, 8 a phash, no separator.",
-                }
-            },
+BODY = body(
+    {
+        "image/*": BINARY_BODY,
+        "multipart/form-data": multipart({"type": "array", "items": IMAGE}),
+        "application/json": {"schema": {"$ref": "#/components/schemas/HashesCheck"}},
+        BINARY: {
+            "schema": {"type": "string", "format": "binary", "description": "32 bytes a pdq, 8 a phash, no separator."}
         },
     }
-}
+)
 
 
 @router.post(

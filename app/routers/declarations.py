@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -11,6 +11,7 @@ from app.bodies import content_type, one_image, parse_json, read_body, read_form
 from app.checking import Upload
 from app.deps import KEY_IS_OPTIONAL, BaseUrl, Declarer, LogbookDep, MaybeCaller, ReadSession, ResourcesDep
 from app.problems import documented
+from app.schemas.bodies import body, multipart
 from app.schemas.requests import DeclarationCreate, FingerprintDeclaration, PreferencesChange
 from remarque.answers import Declaration, DeclarationList
 from remarque.errors import (
@@ -62,29 +63,12 @@ async def _declared(request: Request, held: ResourcesDep, caller: Declarer) -> D
             raise unsupported(request, "multipart/form-data", "application/json")
 
 
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image"],
-                    "properties": {
-                        "image": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "The picture. It is never kept.",
-                        },
-                        "declaration": {"$ref": "#/components/schemas/DeclarationCreate"},
-                    },
-                },
-                "encoding": {"declaration": {"contentType": "application/json"}},
-            },
-            "application/json": {"schema": {"$ref": "#/components/schemas/FingerprintDeclaration"}},
-        },
+BODY = body(
+    {
+        "multipart/form-data": multipart(declaration="DeclarationCreate", required=False),
+        "application/json": {"schema": {"$ref": "#/components/schemas/FingerprintDeclaration"}},
     }
-}
+)
 
 
 @router.post(

@@ -12,6 +12,7 @@ from app.checking import Upload
 from app.deps import KEY_IS_OPTIONAL, BaseUrl, LabelMaker, MaybeCaller, ReadSession, ResourcesDep
 from app.problems import documented
 from app.routers.declarations import KEY_PROBLEMS, PICTURE_PROBLEMS
+from app.schemas.bodies import BINARY, body, multipart
 from app.schemas.requests import LabelCreate
 from remarque.answers import LabelRecord, Verification
 from remarque.errors import (
@@ -30,7 +31,6 @@ from remarque.errors import (
 router = APIRouter(prefix="/v1", tags=["Labels"])
 
 RAW_TYPES = ("image/*", "application/octet-stream")
-BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 Wish = tuple[Upload, LabelCreate]
 
@@ -87,40 +87,10 @@ LABEL: dict[str, Any] = {
             "schema": {"type": "string", "enum": ["refuse", "replace"]},
         },
     ],
-    "requestBody": {
-        "required": True,
-        "content": {
-            **dict.fromkeys(RAW_TYPES, BINARY),
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image", "label"],
-                    "properties": {
-                        "image": {"type": "string", "format": "binary"},
-                        "label": {"$ref": "#/components/schemas/LabelCreate"},
-                    },
-                },
-                "encoding": {"label": {"contentType": "application/json"}},
-            },
-        },
-    },
+    **body({**dict.fromkeys(RAW_TYPES, BINARY), "multipart/form-data": multipart(label="LabelCreate")}),
 }
 
-FILE: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            **dict.fromkeys(RAW_TYPES, BINARY),
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image"],
-                    "properties": {"image": {"type": "string", "format": "binary"}},
-                }
-            },
-        },
-    }
-}
+FILE = body({**dict.fromkeys(RAW_TYPES, BINARY), "multipart/form-data": multipart()})
 
 
 @router.post(
