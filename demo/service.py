@@ -31,7 +31,6 @@ class Service:
 
     url: str
     operator_key: str = field(repr=False)
-    process_id: int
 
 
 @contextmanager
@@ -55,7 +54,7 @@ def running_service(settings: Mapping[str, str] | None = None, *, workers: int =
             )
         try:
             _wait(process, url, log)
-            yield Service(url, (data_dir / "operator.key").read_text().strip(), process.pid)
+            yield Service(url, (data_dir / "operator.key").read_text().strip())
         finally:
             _end(process)
 
