@@ -35,8 +35,9 @@ BATCH = 5000
 log = logging.getLogger(__name__)
 
 
-#: Rows in memory from which on a base is built of them: about 0.5 s of building, and 20 MB a worker.
-ROWS_BEYOND_BASE = 200_000
+#: Rows in memory from which on a base is built: about 0.5 s of building, and 20 MB a worker. Of a large registry a
+#: share must be new, because a base is written whole: what is written in all stays within a few times the registry.
+ROWS_BEYOND_BASE, SHARE_BEYOND_BASE = 200_000, 0.25
 
 
 class Index:
@@ -98,7 +99,8 @@ class Index:
                 self._base_size = base.view.tree_size
             building = self._builder is not None and self._builder.is_alive()
             half_read = self._applied != self.matcher.view.tree_size
-            if building or half_read or self.matcher.beyond_base < ROWS_BEYOND_BASE:
+            enough = max(ROWS_BEYOND_BASE, SHARE_BEYOND_BASE * sum(self.matcher.view.rows.values()))
+            if building or half_read or self.matcher.beyond_base < enough:
                 return
             frozen = self.matcher.freeze()
         self._builder = threading.Thread(target=self._build, args=(frozen,), name="base", daemon=True)
