@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from remarque.answers import Match, Reason
-from remarque.matching.matcher import PHASH
+from remarque.matching.matcher import PDQ, PHASH
 from remarque.preferences import VERIFIED_CLAIMS, Category, Claim, Preference, combine, counted
 
 REGISTRY = "registry"
@@ -39,9 +39,18 @@ def _said(match: Match, purpose: Category) -> Preference:
 
 
 def _counts(match: Match, purpose: Category, honoured: Collection[Claim]) -> Preference:
-    # A 64-bit hash may name the wrong picture: it can restrict, it cannot permit.
     nobody: Collection[Claim] = ()
-    return counted(_said(match, purpose), match.claim, nobody if match.alg == PHASH.name else honoured)
+    return counted(_said(match, purpose), match.claim, honoured if _is_whole(match) else nobody)
+
+
+def _is_whole(match: Match) -> bool:
+    """Whether the whole picture is the declared work, as near as PDQ is sure of.
+
+    Nothing else can permit, though all can restrict: a work that is only a part of the picture says nothing about the
+    rest, and a 64-bit hash may name the wrong one.
+    """
+    inside = match.transform is not None and match.transform.box is not None
+    return match.alg == PDQ.name and match.distance <= PDQ.radius and not inside
 
 
 def _reason(match: Match, purpose: Category, counts: Preference) -> Reason:
@@ -55,6 +64,6 @@ def _reason(match: Match, purpose: Category, counts: Preference) -> Reason:
             source=REGISTRY,
             preference=said,
             detail=f"{where} says {said} for {purpose}; as nothing but its own word stands behind that, "
-            "or the match is too weak, it does not count as a permission.",
+            "or the work is not for certain the whole picture, it does not count as a permission.",
         )
     return Reason(code="declared", source=REGISTRY, preference=said, detail=f"{where} says {said} for {purpose}.")

@@ -226,6 +226,20 @@ def test_a_crop_is_found_by_its_regions_and_only_by_them(service: Service, astro
     assert abs(match["transform"]["rotation"]) < 10
 
 
+def test_a_permission_for_a_part_is_none_for_the_whole(service: Service, astronaut: Image.Image, coffee: Image.Image):
+    """Whoever pastes an allowed picture into another one has not made the other one free."""
+    service.declare(encoded(astronaut), service.party(), preferences={"ai_generative_training": "allowed"})
+    collage = coffee.resize((1500, 1000))
+    collage.paste(astronaut, (500, 250))
+    crop = astronaut.crop((100, 40, 420, 400))
+    for part in (collage, crop):
+        result = service.check(encoded(part), claims="self")
+        assert result["matches"]
+        assert result["preference"] == "unknown"
+        assert result["reasons"][0]["code"] == "permission_not_verified"
+    assert service.check(encoded(astronaut, "JPEG", quality=60), claims="self")["preference"] == "allowed"
+
+
 def test_a_bordered_copy_says_where_the_work_lies(service: Service, astronaut: Image.Image):
     service.declare(encoded(astronaut), service.party())
     page = Image.new("RGB", (712, 612), "white")
