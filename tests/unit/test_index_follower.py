@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from app.registry import Work, declare, withdraw
 from app.schemas.requests import DeclarationCreate
 from remarque.answers import Fingerprint
 from remarque.errors import LogError, NotReady
-from remarque.matching.matcher import PDQ
+from remarque.matching.matcher import PDQ, Frozen
 
 
 @pytest.fixture
@@ -145,3 +146,35 @@ def test_a_damaged_base_or_one_of_another_log_is_passed_over(database: Database,
     fresh = Index(database, bases)
     fresh.catch_up()
     assert found(fresh) == [1, 1, 1, 0, 0, 0, 0]
+
+
+def test_declaring_and_checking_go_on_while_a_base_is_built(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(index_module, "ROWS_BEYOND_BASE", 3)
+    fill(database, 4)
+    index = Index(database, Bases(tmp_path / "index"))
+    index.catch_up()
+    building, go_on = threading.Event(), threading.Event()
+    real = index.matcher.arrays
+
+    def slowly(frozen: Frozen) -> object:
+        building.set()
+        assert go_on.wait(30)
+        return real(frozen)
+
+    monkeypatch.setattr(index.matcher, "arrays", slowly)
+    index.rebase()
+    assert building.wait(30)
+    with database.writing() as session:
+        party = session.execute(text("SELECT party_id FROM declaration LIMIT 1")).scalar_one()
+    caller = Caller(party=party, key="", scopes=frozenset())
+    work = Work([Fingerprint(alg="pdq", value=f"{5 << 128:064x}")])
+    declare(Logbook(database, index.catch_up), caller, work, DeclarationCreate())
+    assert found(index) == [1, 1, 1, 1, 0, 1, 0], "seen while the base is still being built"
+    go_on.set()
+    assert index._builder is not None
+    index._builder.join()
+    index.rebase()
+    assert index.matcher.beyond_base == 1, "what came meanwhile is kept beside the base"
+    assert found(index) == [1, 1, 1, 1, 0, 1, 0]
