@@ -13,12 +13,13 @@ from app.bodies import BodyLimit
 from app.db import Database
 from app.deps import Resources
 from app.index import Index
-from app.labelling import Labeller, Signing
+from app.labelling import Labeller
 from app.limiting import Limiter
 from app.logbook import Logbook
 from app.reading import Processes, Reader
 from app.routers import checks, declarations, health, labels, log, parties
 from app.settings import Settings
+from app.signing import Signing
 from app.verifying import Verifier
 from app.web import pages
 from remarque import __version__

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from app.access import create_operator, has_operator, new_key
 from app.db import Database
-from app.labelling import prepare_development_keys
 from app.migrate import migrate
 from app.settings import Settings
+from app.signing import prepare_development_keys
 
 
 @dataclass(frozen=True, slots=True)

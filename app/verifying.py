@@ -8,8 +8,9 @@ from sqlmodel import select
 
 from app.db import Database
 from app.index import Index
-from app.labelling import Signing, label_page
+from app.labelling import label_page
 from app.reading import Reader
+from app.signing import Signing
 from app.tables import LabelRow
 from remarque.answers import RegistryFinding, Verification
 
