@@ -75,8 +75,10 @@ class Labeller:
                     layers=stamped.layers,
                     digest_in=hashlib.sha256(data).digest(),
                     digest_out=bytes.fromhex(stamped.sha256),
-                    pdq=pdq,
                     manifest=stamped.manifest,
+                    manifest_id="",
+                    signer="",
+                    warnings=[],
                     created_at=request.created_at,
                 )
             )

@@ -1,7 +1,7 @@
 """The tables. The log's entries are the truth; everything else is a view of them, or can be erased."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -77,6 +77,7 @@ class ApiKey(SQLModel, table=True):
     party_id: str = Field(sa_column=Column(String(), ForeignKey("party.id"), nullable=False, index=True))
     scopes: str
     label: str | None = None
+    labels_a_day: int | None = None
     created_at: datetime = _time()
 
 
@@ -155,7 +156,10 @@ class DeclarationRow(SQLModel, table=True):
 
 
 class LabelRow(SQLModel, table=True):
-    """A label that was written, with the manifest store and the fingerprint by which a stripped copy can be found."""
+    """A label that was written, with its manifest store. Its fingerprints lie in the opening of entry ``idx``.
+
+    ``manifest_id`` is the URN of the active manifest, ``signer`` the SHA-256 of the certificate that signed it (hex).
+    """
 
     __tablename__ = "label"
 
@@ -172,6 +176,18 @@ class LabelRow(SQLModel, table=True):
     layers: list[str] = Field(sa_column=Column(JSON(), nullable=False))
     digest_in: bytes = _bytes()
     digest_out: bytes = Field(sa_column=Column(LargeBinary(), nullable=False, index=True))
-    pdq: bytes | None = _bytes(nullable=True)
     manifest: bytes = _bytes()
+    manifest_id: str = Field(sa_column=Column(String(), nullable=False, index=True))
+    signer: str
+    warnings: list[str] = Field(sa_column=Column(JSON(), nullable=False))
     created_at: datetime = _time()
+
+
+class LabelCount(SQLModel, table=True):
+    """How many labels a key was given on one day (UTC)."""
+
+    __tablename__ = "label_count"
+
+    key_id: str = Field(sa_column=Column(String(), ForeignKey("api_key.id"), primary_key=True))
+    day: date = Field(primary_key=True)
+    count: int
