@@ -41,6 +41,7 @@ class Caller:
     party: str
     key: str
     scopes: frozenset[Scope]
+    labels_a_day: int | None = None
 
     @property
     def operates(self) -> bool:
@@ -68,7 +69,12 @@ def new_key() -> str:
 
 
 def _add_key(
-    session: Session, party_id: str, scopes: Collection[Scope], label: str | None, key: str | None = None
+    session: Session,
+    party_id: str,
+    scopes: Collection[Scope],
+    label: str | None,
+    key: str | None = None,
+    labels_a_day: int | None = None,
 ) -> Credentials:
     key = key or new_key()
     row = ApiKey(
@@ -77,6 +83,7 @@ def _add_key(
         party_id=party_id,
         scopes=" ".join(sorted(scopes)),
         label=label,
+        labels_a_day=labels_a_day,
         created_at=datetime.now(UTC),
     )
     session.add(row)
@@ -98,13 +105,20 @@ def create_party(session: Session, *, display_name: str | None, kind: str | None
     return Credentials(id=party.id, api_key=credentials.api_key)
 
 
-def create_key(session: Session, *, party_id: str | None, scopes: Collection[Scope], label: str | None) -> Credentials:
+def create_key(
+    session: Session,
+    *,
+    party_id: str | None,
+    scopes: Collection[Scope],
+    label: str | None,
+    labels_a_day: int | None = None,
+) -> Credentials:
     """Make a key for a party, or for a new one. Raises NotFound where the party does not exist."""
     if party_id is None:
         party_id = _add_party(session, new_id("pty")).id
     elif session.get(Party, party_id) is None:
         raise NotFound(f"There is no party {party_id!r}.")
-    credentials = _add_key(session, party_id, scopes, label)
+    credentials = _add_key(session, party_id, scopes, label, labels_a_day=labels_a_day)
     session.commit()
     return credentials
 
@@ -131,7 +145,12 @@ def identify(session: Session, authorization: str | None) -> Caller | None:
     row = session.exec(select(ApiKey).where(ApiKey.key_hash == _hash(key))).one_or_none()
     if row is None:
         raise KeyUnknown("This key is not known here.")
-    return Caller(party=row.party_id, key=row.id, scopes=frozenset(Scope(s) for s in row.scopes.split()))
+    return Caller(
+        party=row.party_id,
+        key=row.id,
+        scopes=frozenset(Scope(s) for s in row.scopes.split()),
+        labels_a_day=row.labels_a_day,
+    )
 
 
 def require(caller: Caller | None, scope: Scope) -> Caller:

@@ -236,7 +236,11 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRecord:
-    """The public record of a label. No prompt and no personal data is in it."""
+    """The public record of a label. No prompt and no personal data is in it.
+
+    ``signer`` is the SHA-256 of the certificate that signed; ``manifest_url`` where the manifest store can be fetched;
+    ``warnings`` what was not done, as codes.
+    """
 
     id: str
     created_at: datetime
@@ -250,3 +254,6 @@ class LabelRecord:
     page_url: str
     system_version: str | None = None
     provider: str | None = None
+    signer: str | None = None
+    manifest_url: str | None = None
+    warnings: list[str] = field(default_factory=list)

@@ -34,4 +34,6 @@ def create_party(request: Request, body: PartyCreate, session: WriteSession, hel
 )
 def create_key(operator: Operator, body: KeyCreate, session: WriteSession) -> Credentials:
     """Make a key with the scopes that are named. Needs the scope `operate`. The key is shown this once."""
-    return access.create_key(session, party_id=body.party, scopes=body.scopes, label=body.label)
+    return access.create_key(
+        session, party_id=body.party, scopes=body.scopes, label=body.label, labels_a_day=body.labels_a_day
+    )

@@ -37,6 +37,9 @@ class KeyCreate(Request):
     party: Line | None = Field(None, examples=[None])
     scopes: list[Scope] = Field(min_length=1, max_length=5, examples=[["label"]])
     label: Line | None = Field(None, examples=["our image generator"])
+    labels_a_day: Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)] | None = Field(
+        None, examples=[10_000], description="How many labels this key may have in a day (UTC); without it, any number."
+    )
 
 
 class DeclarationCreate(Request):
@@ -95,7 +98,21 @@ class LabelCreate(Request):
     digital_source_type: Line = Field("trainedAlgorithmicMedia", examples=["trainedAlgorithmicMedia"])
     created_at: Moment | None = None
     preferences: Preferences = Field(default_factory=dict)
+    constraint: Line | None = Field(
+        None, examples=[None], description="What a use that is `constrained` is subject to, for everybody to read."
+    )
     prompt: Annotated[str, Field(min_length=1, max_length=10_000)] | None = Field(
         None, examples=[None], description="Written into the picture, for everybody to read. Not kept here."
     )
+    profiles: list[Literal["cn"]] = Field(
+        default_factory=list,
+        max_length=1,
+        examples=[[]],
+        description="`cn`: the implicit label of GB 45438-2025 as well, where the operator has a producer code.",
+    )
+    keep_metadata: bool = Field(
+        True,
+        description="Without it, what generation tools write (parameters, prompts, workflows) is taken out first.",
+    )
+    watermark: bool = Field(False, description="Not offered: no watermark that was measured survives a crop.")
     on_invalid: Literal["refuse", "replace"] = "refuse"
