@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from remarque.errors import LogError
@@ -39,11 +40,21 @@ class Tree:
 
     def push(self, leaf: bytes) -> Tree:
         """Return the tree with one more leaf hash (32 bytes) at its end."""
-        size, peaks, node = self.size, list(self.peaks), leaf
-        while size & 1:
-            node = node_hash(peaks.pop(), node)
-            size >>= 1
-        return Tree(self.size + 1, (*peaks, node))
+        return self.extend((leaf,))
+
+    def extend(self, leaves: Iterable[bytes]) -> Tree:
+        """Return the tree with more leaf hashes (32 bytes each) at its end. Raises LogError on any other length."""
+        size, peaks = self.size, list(self.peaks)
+        for node in leaves:
+            if len(node) != HASH_SIZE:
+                raise LogError(f"a leaf hash has {HASH_SIZE} bytes, this one {len(node)}")
+            carry = size
+            while carry & 1:
+                node = node_hash(peaks.pop(), node)
+                carry >>= 1
+            peaks.append(node)
+            size += 1
+        return Tree(size, tuple(peaks))
 
     def root(self) -> bytes:
         """Return the 32-byte root hash."""
