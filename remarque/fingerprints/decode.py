@@ -3,7 +3,7 @@
 The path is pinned, because another one gives other fingerprints:
 
 1. The format is told from the bytes alone; only the formats named here are opened.
-2. The first frame of an animation, the first page of a TIFF.
+2. The first frame of an animation, the first page of a TIFF, the primary picture of a HEIC. JPEG XL is read still only.
 3. Limits are checked on the header, before a pixel is decoded.
 4. A JPEG is decoded to grey and reduced by 2, 4 or 8 in the DCT domain as long as its short side stays at 512 or more;
    no resize follows. Everything else is decoded in full.
@@ -11,23 +11,34 @@ The path is pinned, because another one gives other fingerprints:
    channel, the high byte counts for colour, and ``value / 257`` for grey. 32-bit integers and floats have no fixed
    white: they are stretched from their least to their greatest finite value.
 6. ``luma = 0.299 R + 0.587 G + 0.114 B`` in float32 (grey as it is), then alpha over white.
-7. The EXIF orientation is applied; a broken one counts as upright.
+7. The EXIF orientation is applied; a broken one counts as upright. HEIC and JPEG XL have an orientation of their own,
+   which their decoders apply; EXIF is not asked there, as their standards say.
+8. A JPEG XL that was made of a JPEG without loss is that JPEG again, with its fingerprints.
 
-Needs Pillow and numpy alone.
+Needs Pillow and numpy alone, but for HEIC and JPEG XL (see ``plugins``).
 """
 
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from remarque.errors import BodyTooLarge, NotAPicture, PictureError, ReadingStopped, TooManyPixels, Undecodable
+from remarque.errors import (
+    BodyTooLarge,
+    MissingExtra,
+    NotAPicture,
+    PictureError,
+    ReadingStopped,
+    TooManyPixels,
+    Undecodable,
+)
+from remarque.fingerprints.containers import JXL_CODESTREAM, JXL_CONTAINER, jxl_header, largest_heif_size
 from remarque.fingerprints.luma import (
     Luma,
     finite_span,
@@ -37,6 +48,7 @@ from remarque.fingerprints.luma import (
     rgb_to_luma,
     stretched_to_luma,
 )
+from remarque.fingerprints.plugins import decode_jxl, open_heic
 
 #: A JPEG is reduced while its short side keeps this many pixels: PDQ then stays within 12 bits of the full decode, at a
 #: seventh of the time for 12 megapixels; 256 gives up to 14 bits and saves nothing more (measured on photographs).
@@ -68,7 +80,12 @@ _MAGIC = (
     (b"MM\0+", "image/tiff"),
     (b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2"),
     (b"\xff\x4f\xff\x51", "image/j2c"),
+    (JXL_CODESTREAM, "image/jxl"),
+    (JXL_CONTAINER, "image/jxl"),
 )
+
+#: Brands of pictures and sequences coded as HEVC (ISO/IEC 23008-12, annex B.4).
+_HEVC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 
 #: Sizes of the bitmap header that exist; "BM" alone would let prose pass for a picture.
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
@@ -121,28 +138,55 @@ def sniff(data: bytes) -> str:
         return "image/bmp"
     if data[4:8] == b"ftyp":
         return _sniff_isobmff(data)
-    raise NotAPicture("The bytes are no picture that is read here: JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000.")
+    raise NotAPicture(
+        "The bytes are no picture that is read here: JPEG, PNG, WebP, AVIF, HEIC, JPEG XL, TIFF, GIF, BMP, JPEG 2000."
+    )
 
 
 def decode(data: bytes, limits: Limits = Limits()) -> Picture:
     """Decode one picture.
 
     Raises BodyTooLarge and TooManyPixels before any pixel is decoded, NotAPicture for other bytes, Undecodable for a
-    picture that is broken or cut short, ReadingStopped when memory runs out.
+    picture that is broken or cut short, ReadingStopped when memory runs out, MissingExtra for HEIC and JPEG XL without
+    the extra ``filter``.
     """
     if len(data) > limits.max_bytes:
         raise BodyTooLarge(f"The picture has {len(data)} bytes; the limit is {limits.max_bytes}.")
     mime = sniff(data)
-    with _pillow(mime), Image.open(BytesIO(data), formats=[_FORMATS[mime]]) as image:
-        width, height = image.size
-        if width < 1 or height < 1:
-            raise Undecodable("The picture has no pixels.")
-        if width * height > limits.max_pixels:
-            raise TooManyPixels(f"The picture has {width} x {height} pixels; the limit is {limits.max_pixels}.")
-        image.draft("L", (REDUCED_SIDE, REDUCED_SIDE))  # does nothing to what is no JPEG
-        image.load()
-        luma = _luma(image)
-        orientation = _orientation(image)
+    with _pillow(mime):
+        if mime == "image/jxl":
+            return _from_jxl(data, limits)
+        if mime == "image/heic":
+            _require_pixels(*largest_heif_size(data), limits)
+            with open_heic(data) as image:
+                return _from_image(image, mime, limits)
+        with Image.open(BytesIO(data), formats=[_FORMATS[mime]]) as image:
+            return _from_image(image, mime, limits)
+
+
+def _from_jxl(data: bytes, limits: Limits) -> Picture:
+    header = jxl_header(data)
+    if header.animated:
+        raise NotAPicture("An animated JPEG XL is not read here, only a still one.")
+    _require_pixels(header.width, header.height, limits)
+    decoded = decode_jxl(data)
+    if isinstance(decoded, bytes):
+        with Image.open(BytesIO(decoded), formats=["JPEG"]) as image:
+            return replace(_from_image(image, "image/jpeg", limits), mime="image/jxl")
+    return _from_image(decoded, "image/jxl", limits)
+
+
+def _from_image(image: Image.Image, mime: str, limits: Limits) -> Picture:
+    """The picture that Pillow has opened and, but for JPEG XL, not decoded yet."""
+    width, height = image.size
+    _require_pixels(width, height, limits)
+    if mime == "image/jpeg":
+        image.draft("L", (REDUCED_SIDE, REDUCED_SIDE))
+    image.load()
+    if mime == "image/heic":
+        width, height = image.size  # what was coded, where the header said something else
+    luma = _luma(image)
+    orientation = _orientation(image)
     if orientation in _UPRIGHT:
         luma = np.ascontiguousarray(_UPRIGHT[orientation](luma))
     if orientation >= 5:  # the four that exchange rows and columns
@@ -150,11 +194,22 @@ def decode(data: bytes, limits: Limits = Limits()) -> Picture:
     return Picture(luma, width, height, mime)
 
 
+def _require_pixels(width: int, height: int, limits: Limits) -> None:
+    if width < 1 or height < 1:
+        raise Undecodable("The picture has no pixels.")
+    if width * height > limits.max_pixels:
+        raise TooManyPixels(f"The picture has {width} x {height} pixels; the limit is {limits.max_pixels}.")
+
+
 def _sniff_isobmff(data: bytes) -> str:
+    """AVIF and HEIC, by the brands that the file claims; the first one is the one that it prefers."""
     brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
-    if {b"avif", b"avis"} & {brands[i : i + 4] for i in range(0, len(brands), 4)}:
+    claimed = {brands[i : i + 4] for i in range(0, len(brands), 4)}
+    if {b"avif", b"avis"} & claimed and brands[:4] not in _HEVC_BRANDS:
         return "image/avif"
-    raise NotAPicture("This kind of picture or film (HEIF and other ISO media files) is not read here; AVIF is.")
+    if _HEVC_BRANDS & claimed:
+        return "image/heic"
+    raise NotAPicture("This kind of picture or film (other ISO media files) is not read here; AVIF and HEIC are.")
 
 
 @contextmanager
@@ -163,7 +218,7 @@ def _pillow(mime: str) -> Iterator[None]:
     try:
         with _silence:
             yield
-    except PictureError:
+    except (PictureError, MissingExtra):
         raise
     except Image.DecompressionBombError as error:
         raise TooManyPixels("The picture has more pixels than are ever read here.") from error
@@ -241,9 +296,9 @@ def _strip_luma(strip: Image.Image) -> Luma:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 if there is none or it cannot be read. Pillow turns TIFFs upright itself, on load."""
+    """The EXIF orientation, 1 if there is none or it cannot be read. TIFF and HEIC are upright once they are loaded."""
     block = image.info.get("exif")
-    if image.format == "TIFF" or not block:
+    if image.format in ("TIFF", "HEIF") or not block:
         return 1
     exif = Image.Exif()
     try:

@@ -218,7 +218,6 @@ def test_a_broken_orientation_counts_as_upright() -> None:
         b"%!PS-Adobe-3.0 EPSF-3.0",
         b"RIFF\x00\x00\x00\x00WAVE",
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
         b"\0\0\0\x18ftypmp42\0\0\0\0isomavc1",
         b"SIMPLE  =                    T",
         b"P6 1 1 255\n\0\0\0",

@@ -9,7 +9,7 @@ All raise Undecodable on a container that is not well formed. Only the container
 from collections.abc import Mapping
 from typing import Protocol
 
-from remarque.labels.carriers import avif, jpeg, png, tiff, webp
+from remarque.labels.carriers import avif, gif, jpeg, jxl, png, svg, tiff, webp
 
 
 class Carrier(Protocol):
@@ -22,17 +22,21 @@ class Carrier(Protocol):
     def write_xmp(self, data: bytes, packet: bytes) -> bytes: ...
 
 
-#: The formats that can be labelled.
+#: The formats that can be labelled, by the names that C2PA has for them. HEIC and AVIF are the same container.
 WRITABLE: Mapping[str, Carrier] = {
     "image/jpeg": jpeg,
     "image/png": png,
     "image/webp": webp,
     "image/avif": avif,
+    "image/heic": avif,
     "image/tiff": tiff,
+    "image/gif": gif,
+    "image/svg+xml": svg,
+    "image/jxl": jxl,
 }
 
-#: The formats whose metadata is read: HEIC and AVIF are the same container.
-READABLE: Mapping[str, Carrier] = {**WRITABLE, "image/heic": avif, "image/heif": avif}
+#: The formats whose metadata is read.
+READABLE: Mapping[str, Carrier] = {**WRITABLE, "image/heif": avif}
 
 
 def scan_for_packet(data: bytes) -> bytes | None:

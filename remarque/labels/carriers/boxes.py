@@ -1,40 +1,11 @@
 """ISO base media boxes (ISO/IEC 14496-12, 4.2): walking and writing them, reading numbers."""
 
 import struct
-from collections.abc import Iterator
-from typing import NamedTuple
 
 from remarque.errors import Undecodable
+from remarque.fingerprints.containers import Box, boxes
 
-
-class Box(NamedTuple):
-    """One box: ``start`` of its header, ``body`` where its content begins, ``end`` after it."""
-
-    start: int
-    body: int
-    end: int
-    kind: bytes
-
-
-def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
-    """Walk the boxes that fill ``data[start:end]`` exactly."""
-    position = start
-    while position < end:
-        if position + 8 > end:
-            raise Undecodable("the file breaks off inside a box header")
-        size, kind = struct.unpack_from(">I4s", data, position)
-        body = position + 8
-        if size == 1:
-            if position + 16 > end:
-                raise Undecodable("the file breaks off inside a box header")
-            (size,) = struct.unpack_from(">Q", data, position + 8)
-            body = position + 16
-        elif size == 0:  # up to the end of the file
-            size = end - position
-        if size < body - position or position + size > end:
-            raise Undecodable("a box is longer than what holds it")
-        yield Box(position, body, position + size, kind)
-        position += size
+__all__ = ["Box", "Numbers", "box", "boxes", "full_box"]
 
 
 def box(kind: bytes, body: bytes) -> bytes:
