@@ -19,6 +19,7 @@ from remarque.errors import TooPlain
 from remarque.fingerprints.decode import Limits, Picture, decode, sniff
 from remarque.fingerprints.frames import Frames, asked_frames, stored_frames
 from remarque.fingerprints.interop import phash
+from remarque.fingerprints.iscc import image_code
 from remarque.fingerprints.luma import rgb_to_luma
 from remarque.fingerprints.packing import region_items
 from remarque.fingerprints.pdq import MIN_QUALITY, ORIENTATIONS, Pdq, pdq_dihedral
@@ -36,6 +37,7 @@ __all__ = [
     "decode",
     "examine",
     "fingerprint",
+    "image_code",
     "pdq_dihedral",
     "phash",
     "require_detail",
@@ -50,7 +52,8 @@ class Fingerprints:
     """What is kept of a picture that is declared: everything here, and none of its pixels.
 
     ``sha256``: lower-case hex of the bytes as sent. ``width``, ``height``: pixels as displayed. ``frames``: PDQ in its
-    eight orientations first. ``phash``: 8 bytes, ``regions``: those to be stored; None where not asked for.
+    eight orientations first. ``phash``: 8 bytes, ``regions``: those to be stored, ``iscc``: the 32 bytes of the
+    Image-Code; None where not asked for.
     """
 
     sha256: str
@@ -60,6 +63,7 @@ class Fingerprints:
     frames: Frames
     phash: bytes | None
     regions: Regions | None
+    iscc: bytes | None = None
 
     @property
     def pdq(self) -> NDArray[np.uint8]:
@@ -72,7 +76,7 @@ class Fingerprints:
         return int(self.frames.quality[0])
 
     def to_items(self) -> list[Fingerprint]:
-        """The fingerprints as the contract writes them: PDQ upright and turned, further frames, pHash, regions."""
+        """The fingerprints as the contract writes them: PDQ in its forms, further frames, pHash, ISCC, regions."""
         frames = self.frames
         items = [
             Fingerprint(
@@ -87,6 +91,8 @@ class Fingerprints:
         ]
         if self.phash is not None:
             items.append(Fingerprint(alg="phash", value=self.phash.hex()))
+        if self.iscc is not None:
+            items.append(Fingerprint(alg="iscc", value=self.iscc.hex()))
         return items if self.regions is None else [*items, *region_items(self.regions)]
 
 
@@ -116,10 +122,12 @@ def fingerprint(
     *,
     interop: bool = True,
     regions: bool = True,
+    iscc: bool = False,
 ) -> Fingerprints:
-    """Fingerprint a picture that is to be declared, decoding it once.
+    """Fingerprint a picture that is to be declared or labelled, decoding it once.
 
-    ``interop`` adds the pHash, for datasets that know nothing else; ``regions`` those by which parts are found again.
+    ``interop`` adds the pHash, for datasets that know nothing else; ``regions`` those by which parts are found again;
+    ``iscc`` the Image-Code of ISO 24138, the soft binding of a label.
 
     Raises BodyTooLarge or one of the PictureError family, never TooPlain: what little detail means is the caller's to
     say (``require_detail``). Raises MissingExtra where the extra ``filter`` is not installed.
@@ -133,6 +141,7 @@ def fingerprint(
         frames=stored_frames(picture),
         phash=phash(picture) if interop else None,
         regions=stored_regions(picture) if regions else None,
+        iscc=image_code(picture) if iscc else None,
     )
 
 
