@@ -26,7 +26,7 @@ from remarque.errors import (
 )
 from remarque.preferences import Category, Preference
 from remarque.transport import LONGEST_WAIT, RETRIES, retry_after, service_address
-from tests.unit.answering import KEY, Service, ok, problem
+from tests.unit.answering import KEY, Service, labelled, ok, problem
 
 ROOT = "0f" * 32
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -137,6 +137,12 @@ def test_what_may_not_be_done_twice_is_repeated_after_429_only() -> None:
     slow = Service(problem(429, "slow-down", **{"Retry-After": "1"}), ok({"id": "p1", "api_key": "rmq_new"}))
     assert slow.client().create_party().id == "p1"
     assert slow.waits == [1.0]
+
+
+def test_a_service_that_has_not_begun_is_asked_again_whatever_it_was_asked_for() -> None:
+    service = Service(problem(503, "busy", **{"Retry-After": "2"}), problem(503, "not-ready"), labelled())
+    assert service.client().label(b"x", system="s").label_id == "l1"
+    assert service.waits == [2.0, 1.0]
 
 
 def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:
@@ -338,34 +344,6 @@ def test_a_bitmap_is_read_least_significant_bit_first(bits: list[bool]) -> None:
 def test_a_bitmap_that_does_not_fit_is_not_understood(answer: httpx.Response) -> None:
     with pytest.raises(AnswerNotUnderstood):
         Service(answer).client().check_bitmap(bytes(64))
-
-
-def labelled(**headers: str) -> httpx.Response:
-    told = {
-        "Content-Type": "image/png",
-        "Remarque-Label-Id": "l1",
-        "Remarque-Layers": "c2pa, xmp",
-        "Link": '<https://registry.example/v1/labels/l1>; rel="describedby"',
-    }
-    return httpx.Response(200, content=b"PNG", headers=told | headers)
-
-
-def test_a_label_comes_back_with_its_record() -> None:
-    service = Service(labelled())
-    answer = service.client().label(b"x", system="Brush", preferences={"search": "allowed"}, on_invalid="replace")
-    assert (answer.data, answer.label_id, answer.layers) == (b"PNG", "l1", ["c2pa", "xmp"])
-    assert answer.describedby == "https://registry.example/v1/labels/l1"
-    body = service.requests[0].read()
-    sent = json.loads(body[body.index(b'{"') : body.rindex(b"}") + 1])
-    assert sent == {"system": "Brush", "preferences": {"search": "allowed"}, "on_invalid": "replace"}
-
-
-@pytest.mark.parametrize(
-    "change", [{"Content-Type": "text/html"}, {"Remarque-Label-Id": ""}, {"Remarque-Layers": ""}], ids=str
-)
-def test_an_unlabelled_answer_is_never_taken_for_a_label(change: dict[str, str]) -> None:
-    with pytest.raises(AnswerNotUnderstood):
-        Service(labelled(**change)).client().label(b"x", system="Brush")
 
 
 def test_ready_is_true_only_on_200() -> None:
