@@ -1,8 +1,8 @@
 """Bases: what the index held at some size of the log, stored so that a start does not read the whole log again.
 
-They lie in ``<data-dir>/index/``, one directory each, written once and mapped by every worker of this host. One worker
-at a time builds a new one; the others find it there. What does not open, or is not of this log, is passed over: the log
-itself is the truth, and reading it anew is only slower.
+They lie in ``<data-dir>/index/``, those of labels in ``labels/`` in there, one directory each, written once and mapped
+by every worker of this host. One worker at a time builds a new one; the others find it there. What does not open, or is
+not of this log, is passed over: the log itself is the truth, and reading it anew is only slower.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ class Bases:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+
+    def of(self, name: str) -> Bases:
+        """The bases of another matcher, in a folder of their own beside these."""
+        return Bases(self._directory / name)
 
     def newest(self, is_ours: Callable[[int, str], bool], *, after: int = -1) -> Base | None:
         """Open the newest base of a log larger than ``after``; None where there is none.

@@ -1,7 +1,8 @@
 """The index that answers checks: a view of a prefix of the log, which follows the log.
 
 Each worker keeps its own. A thread looks for new entries a few times a second; the worker that committed one looks
-at once. Checks ask the matcher alone and run no SQL.
+at once. Checks ask the matcher alone and run no SQL. Labels have a matcher of their own, fed in the same pass: what is
+declared and what is labelled are never compared with each other.
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlmodel import Session, col, select
 
-from app.bases import Bases
+from app.bases import Base, Bases
 from app.db import Database
 from app.tables import LogEntry, Opening, TreeHead
 from remarque.answers import Fingerprint
-from remarque.errors import LogError, NotReady
+from remarque.errors import InvalidFingerprint, LogError, NotReady
 from remarque.fingerprints.packing import unpack_regions
 from remarque.log.entries import Entry
 from remarque.log.merkle import EMPTY_ROOT
+from remarque.matching.labels import LabelMatcher
 from remarque.matching.matcher import Frozen, Matcher, View
 from remarque.preferences import Claim, parse_preferences
 
@@ -31,80 +34,48 @@ FOLLOW_SECONDS = 0.25
 STALE_SECONDS = 5.0
 #: Entries that are read at once, which bounds the memory of a start.
 BATCH = 5000
-
-log = logging.getLogger(__name__)
-
-
 #: Rows in memory from which on a base is built: about 0.5 s of building, and 20 MB a worker. Of a large registry a
 #: share must be new, because a base is written whole: what is written in all stays within a few times the registry.
 ROWS_BEYOND_BASE, SHARE_BEYOND_BASE = 200_000, 0.25
 
+log = logging.getLogger(__name__)
 
-class Index:
-    """The matcher, the thread that feeds it, and the base that it begins from."""
+#: The payload of an entry's opening; None where there is none (any more).
+Payload = dict[str, Any] | None
+WasAt = Callable[[int, str], bool]
 
-    def __init__(self, database: Database, bases: Bases) -> None:
-        self._database = database
+
+class Followed:
+    """One matcher, how entries are fed to it, and the base that it begins from."""
+
+    def __init__(self, matcher: Matcher, feed: Callable[[int, Entry, Payload], None], bases: Bases) -> None:
+        self.matcher = matcher
+        self._feed = feed
         self._bases = bases
-        self._lock = threading.Lock()
-        base = bases.newest(self._was_at)
-        self.matcher = Matcher() if base is None else Matcher(base.arrays, base.view)
-        self._base_size = self.matcher.view.tree_size
-        self._applied = self._base_size  # entries that the matcher was fed; ahead of its view during a batch
-        self._looked_at: float | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="index", daemon=True)
-        self._builder: threading.Thread | None = None
+        self._base_size = matcher.view.tree_size
+        #: Entries that the matcher was fed; ahead of its view during a batch.
+        self.applied = self._base_size
+        self.builder: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Read what of the log is not in the base, then follow it."""
-        self.catch_up()
-        self._thread.start()
+    def apply(self, index: int, entry: Entry, opening: Payload) -> None:
+        """Feed the entry, unless that was done."""
+        if index >= self.applied:
+            self._feed(index, entry, opening)
+            self.applied = index + 1
 
-    def stop(self) -> None:
-        """Stop following."""
-        self._stop.set()
-        for thread in (self._thread, self._builder):
-            if thread is not None and thread.is_alive():
-                thread.join()
-
-    @property
-    def view(self) -> View:
-        """The state that answers are given for. Raises NotReady while it is not known to be the newest."""
-        if self._looked_at is None or time.monotonic() - self._looked_at > STALE_SECONDS:
-            raise NotReady("The index cannot see the log at the moment; an answer might miss a restriction.")
-        return self.matcher.view
-
-    def catch_up(self) -> None:
-        """Apply every entry that is committed. Afterwards ``view`` holds all that was committed before the call."""
-        with self._lock:
-            looked_at = time.monotonic()
-            with self._database.reading() as session:
-                head = session.exec(select(TreeHead).order_by(col(TreeHead.size).desc()).limit(1)).first()
-                size, root = (head.size, head.root) if head else (0, EMPTY_ROOT)
-                if size < self._applied:
-                    raise LogError(f"the log has shrunk from {self._applied} to {size} entries")
-                while self._applied < size:
-                    self._apply(session, self._applied, min(self._applied + BATCH, size))
-                if size != self.matcher.view.tree_size:
-                    self.matcher.advance(size, root.hex())
-            self._looked_at = looked_at
-
-    def rebase(self) -> None:
+    def rebase(self, was_at: WasAt) -> None:
         """Begin a new base in the background where much is held in memory, and take over one that is there."""
-        with self._lock:
-            base = self._bases.newest(self._was_at, after=self._base_size)
-            if base is not None and base.view.tree_size <= self.matcher.view.tree_size:
-                self.matcher.rebase(base.arrays)
-                self._base_size = base.view.tree_size
-            building = self._builder is not None and self._builder.is_alive()
-            half_read = self._applied != self.matcher.view.tree_size
-            enough = max(ROWS_BEYOND_BASE, SHARE_BEYOND_BASE * sum(self.matcher.view.rows.values()))
-            if building or half_read or self.matcher.beyond_base < enough:
-                return
-            frozen = self.matcher.freeze()
-        self._builder = threading.Thread(target=self._build, args=(frozen,), name="base", daemon=True)
-        self._builder.start()
+        base = self._bases.newest(was_at, after=self._base_size)
+        if base is not None and base.view.tree_size <= self.matcher.view.tree_size:
+            self.matcher.rebase(base.arrays)
+            self._base_size = base.view.tree_size
+        building = self.builder is not None and self.builder.is_alive()
+        half_read = self.applied != self.matcher.view.tree_size
+        enough = max(ROWS_BEYOND_BASE, SHARE_BEYOND_BASE * sum(self.matcher.view.rows.values()))
+        if building or half_read or self.matcher.beyond_base < enough:
+            return
+        self.builder = threading.Thread(target=self._build, args=(self.matcher.freeze(),), name="base", daemon=True)
+        self.builder.start()
 
     def _build(self, frozen: Frozen) -> None:
         try:
@@ -112,6 +83,74 @@ class Index:
         except Exception:
             # Nothing depends on it but memory and the time of the next start; the next turn tries again.
             log.exception("no base could be stored at tree size %d", frozen.view.tree_size)
+
+
+class Index:
+    """The matchers, and the thread that feeds them."""
+
+    def __init__(self, database: Database, bases: Bases) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self.matcher = Matcher(*_begun(bases.newest(self._was_at)))
+        of_labels = bases.of("labels")
+        self.labels = LabelMatcher(*_begun(of_labels.newest(self._was_at)))
+        self.followed = (
+            Followed(self.matcher, self._feed_declaration, bases),
+            Followed(self.labels, self._feed_label, of_labels),
+        )
+        self._looked_at: float | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="index", daemon=True)
+
+    def start(self) -> None:
+        """Read what of the log is not in the bases, then follow it."""
+        self.catch_up()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following."""
+        self._stop.set()
+        for thread in (self._thread, *(followed.builder for followed in self.followed)):
+            if thread is not None and thread.is_alive():
+                thread.join()
+
+    @property
+    def view(self) -> View:
+        """The state that answers are given for. Raises NotReady while it is not known to be the newest."""
+        self._require_fresh()
+        return self.matcher.view
+
+    @property
+    def label_view(self) -> View:
+        """The state that is searched for labels. Raises NotReady as ``view`` does."""
+        self._require_fresh()
+        return self.labels.view
+
+    def _require_fresh(self) -> None:
+        if self._looked_at is None or time.monotonic() - self._looked_at > STALE_SECONDS:
+            raise NotReady("The index cannot see the log at the moment; an answer might miss a restriction.")
+
+    def catch_up(self) -> None:
+        """Apply every entry that is committed. Afterwards the views hold all that was committed before the call."""
+        with self._lock:
+            looked_at = time.monotonic()
+            with self._database.reading() as session:
+                head = session.exec(select(TreeHead).order_by(col(TreeHead.size).desc()).limit(1)).first()
+                size, root = (head.size, head.root) if head else (0, EMPTY_ROOT)
+                if size < max(followed.applied for followed in self.followed):
+                    raise LogError(f"the log has shrunk to {size} entries")
+                while (applied := min(followed.applied for followed in self.followed)) < size:
+                    self._apply(session, applied, min(applied + BATCH, size))
+                for followed in self.followed:
+                    if size != followed.matcher.view.tree_size:
+                        followed.matcher.advance(size, root.hex())
+            self._looked_at = looked_at
+
+    def rebase(self) -> None:
+        """Let bases hold what is held in memory, where that is much; new ones are built in the background."""
+        with self._lock:
+            for followed in self.followed:
+                followed.rebase(self._was_at)
 
     def _was_at(self, size: int, root: str) -> bool:
         with self._database.reading() as session:
@@ -128,10 +167,11 @@ class Index:
         if [row[0] for row in rows] != list(range(start, stop)):
             raise LogError(f"the log has a gap between entries {start} and {stop}")
         for index, body, payload in rows:
-            self._apply_entry(index, Entry.decode(body), None if payload is None else json.loads(payload))
-            self._applied = index + 1
+            entry, opening = Entry.decode(body), None if payload is None else json.loads(payload)
+            for followed in self.followed:
+                followed.apply(index, entry, opening)
 
-    def _apply_entry(self, index: int, entry: Entry, opening: dict[str, Any] | None) -> None:
+    def _feed_declaration(self, index: int, entry: Entry, opening: Payload) -> None:
         if entry.type == "declare" and opening is not None:
             self.matcher.declare(
                 index,
@@ -149,6 +189,21 @@ class Index:
         elif entry.type == "withdraw":
             self.matcher.withdraw(index, ref=int(entry.fields["ref"]))
 
+    def _feed_label(self, index: int, entry: Entry, opening: Payload) -> None:
+        # Labels of the first versions have no list of fingerprints, and are not found again.
+        if entry.type != "label" or opening is None or not opening.get("fingerprints"):
+            return
+        try:
+            self.labels.add(
+                index,
+                id=opening["id"],
+                fingerprints=[Fingerprint(**item) for item in opening["fingerprints"]],
+                regions=unpack_regions(opening["regions"]) if "regions" in opening else None,
+            )
+        except (InvalidFingerprint, KeyError, TypeError, ValueError):
+            # Written by another version: one label that is not found by its looks. What is declared must not wait.
+            log.exception("the label of entry %d cannot be searched for", index)
+
     def _follow(self) -> None:
         while not self._stop.wait(FOLLOW_SECONDS):
             try:
@@ -157,3 +212,8 @@ class Index:
             except Exception:
                 # Said once a turn and not fatal: the view turns stale, checks answer 503 until the log is back.
                 log.exception("the index could not read the log")
+
+
+def _begun(base: Base | None) -> tuple[Any, ...]:
+    """What a matcher begins with."""
+    return () if base is None else (base.arrays, base.view)

@@ -7,8 +7,8 @@ square. The first 64 bits are the 64-bit Image-Code.
 
 ``code_of`` gives bit for bit what ``iscc_core.soft_hash_image_v0`` gives for the same 32 x 32 pixels: the same
 additions in the same order (Lee's recursion), as arrays. The pixels are those of ``decode``, so that a large JPEG comes
-reduced and without its colours. Of 389 works of art and photographs 313 had the very code of iscc-sdk's preparation,
-95 % lay within 4 of 256 bits (of the 64-bit code 373 were the same), the furthest at 38: JPEGs of white paper, whose
+reduced and without its colours. Of 489 works of art and photographs 397 had the very code of iscc-sdk's preparation,
+95 % lay within 2 of 256 bits (of the 64-bit code 471 were the same), the furthest at 38: JPEGs of white paper, whose
 border ends elsewhere when colour counts. Of the 22 that were decoded reduced none was further than 4.
 
 Needs numpy alone.
@@ -103,7 +103,8 @@ def _reduced(grey: Luma) -> Luma:
 
 
 def _whole(values: Luma) -> Luma:
-    return np.clip(np.floor(values + np.float32(0.5)), 0, 255)
+    whole: Luma = np.clip(np.floor(values + np.float32(0.5)), 0, 255)
+    return whole
 
 
 class _Window(NamedTuple):

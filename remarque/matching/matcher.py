@@ -42,12 +42,12 @@ PHASH = Algorithm("phash", 8, 6)
 ALGORITHMS: Mapping[str, Algorithm] = {algorithm.name: algorithm for algorithm in (PDQ, PHASH)}
 
 
-def algorithm_named(name: str) -> Algorithm:
+def algorithm_named(name: str, among: Mapping[str, Algorithm] = ALGORITHMS) -> Algorithm:
     """Return the algorithm of that name. Raises InvalidFingerprint, naming those that exist."""
     try:
-        return ALGORITHMS[name]
+        return among[name]
     except KeyError:
-        raise InvalidFingerprint(f"{name!r} is no algorithm here; use one of {', '.join(ALGORITHMS)}") from None
+        raise InvalidFingerprint(f"{name!r} is no algorithm here; use one of {', '.join(among)}") from None
 
 
 def parse_hash(algorithm: Algorithm, text: str) -> bytes:
@@ -79,9 +79,17 @@ class Frozen:
 class Matcher:
     """All that is declared, searchable. One writer feeds it; any thread may ask."""
 
-    def __init__(self, base: Mapping[str, NDArray[Any]] | None = None, view: View | None = None) -> None:
-        """``base``: what ``arrays`` returned earlier, possibly mapped from a file; ``view``: the state it is of."""
-        frames = {name: Searchable(a, _FRAME_COLUMNS, base) for name, a in ALGORITHMS.items()}
+    def __init__(
+        self,
+        base: Mapping[str, NDArray[Any]] | None = None,
+        view: View | None = None,
+        algorithms: Mapping[str, Algorithm] = ALGORITHMS,
+    ) -> None:
+        """``base``: what ``arrays`` returned earlier, possibly mapped from a file; ``view``: the state it is of;
+        ``algorithms``: of whole pictures, by name, PDQ among them.
+        """
+        self._algorithms = algorithms
+        frames = {name: Searchable(a, _FRAME_COLUMNS, base) for name, a in algorithms.items()}
         self._regions = Searchable(REGION, {"place": (np.float32, 4), "says": (np.uint8, None)}, base)
         self._searchable = {**frames, REGION.name: self._regions}
         self._works = Works(base)
@@ -109,7 +117,7 @@ class Matcher:
         orientations: dict[str, list[int]] = {}
         sides: dict[str, list[float]] = {}
         for fingerprint in fingerprints:
-            value = parse_hash(algorithm_named(fingerprint.alg), fingerprint.value)
+            value = parse_hash(algorithm_named(fingerprint.alg, self._algorithms), fingerprint.value)
             values.setdefault(fingerprint.alg, []).append(value)
             orientations.setdefault(fingerprint.alg, []).append(_code_of(fingerprint.orientation))
             sides.setdefault(fingerprint.alg, []).append(fingerprint.size or 0)

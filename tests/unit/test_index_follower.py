@@ -113,8 +113,8 @@ def test_a_start_goes_on_from_a_base_and_a_running_index_takes_one_over(
     first = Index(database, bases)
     first.catch_up()
     first.rebase()
-    assert first._builder is not None
-    first._builder.join()
+    assert first.followed[0].builder is not None
+    first.followed[0].builder.join()
     first.rebase()
     assert first.matcher.beyond_base == 0
     assert found(first) == [1, 1, 1, 1, 0, 0, 0]
@@ -173,8 +173,8 @@ def test_declaring_and_checking_go_on_while_a_base_is_built(
     declare(Logbook(database, index.catch_up), caller, work, DeclarationCreate())
     assert found(index) == [1, 1, 1, 1, 0, 1, 0], "seen while the base is still being built"
     go_on.set()
-    assert index._builder is not None
-    index._builder.join()
+    assert index.followed[0].builder is not None
+    index.followed[0].builder.join()
     index.rebase()
     assert index.matcher.beyond_base == 1, "what came meanwhile is kept beside the base"
     assert found(index) == [1, 1, 1, 1, 0, 1, 0]
