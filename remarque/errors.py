@@ -32,6 +32,7 @@ RemarqueError
 │   ├── Busy                       every reader is occupied
 │   └── SigningUnavailable         the signer failed or has no usable certificate
 ├── LogError                     the log does not hold together
+│   └── ReceiptInvalid             a receipt does not verify
 ├── SegmentDamaged               files of an index are missing, cut off, altered or unfit
 ├── MissingExtra                 an optional part of the distribution is not installed
 └── ServiceError                 seen by a client of the service
@@ -177,6 +178,10 @@ class SigningUnavailable(Unavailable):
 
 class LogError(RemarqueError):
     """An entry, a commitment or a root of the log does not hold together."""
+
+
+class ReceiptInvalid(LogError):
+    """A receipt does not verify."""
 
 
 class SegmentDamaged(RemarqueError):

@@ -56,7 +56,8 @@ def read_text(data: bytes) -> str:
 
 
 def read_object(data: bytes) -> dict[str, Any]:
-    """Read a JSON object (UTF-8) in any spelling; a name that comes twice, NaN and numbers that are not whole raise."""
+    """Read a JSON object (UTF-8) in any spelling; a name that comes twice, halves of characters, NaN and numbers that
+    are not whole raise."""
     try:
         value = json.loads(
             read_text(data),
@@ -64,6 +65,7 @@ def read_object(data: bytes) -> dict[str, Any]:
             parse_float=_not_whole,
             parse_constant=_not_whole,
         )
+        json.dumps(value, ensure_ascii=False).encode()  # "\ud800" alone is JSON and no text: UnicodeEncodeError
     except (ValueError, RecursionError) as error:
         raise LogError(f"not JSON: {error}") from None
     if not isinstance(value, dict):

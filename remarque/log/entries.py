@@ -28,23 +28,34 @@ MAX_ENTRY_SIZE = 1024
 OPENING_TAG = b"remarque/opening/v1\0"
 IDENTITY_TAG = b"remarque/identity/v1\0"
 
-_COMMITMENT = re.compile(r"[0-9a-f]{64}\Z")
+#: The commitments that an entry may carry, with the tag of each.
+COMMITMENTS: Mapping[str, bytes] = {"open": OPENING_TAG, "who": IDENTITY_TAG}
+
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 #: Which fields each type of entry has beside ``type``, ``t`` (Unix seconds) and ``v``. ``open`` and ``who`` are
-#: commitments, ``ref`` is the index of the entry that this one is about.
+#: commitments, ``ref`` is the index of the earlier entry that this one is about, ``digest`` is a SHA-256: of the
+#: receipt of a check, or of the public key or certificate (DER) that begins to be used.
 FIELDS: Mapping[str, frozenset[str]] = {
     "declare": frozenset({"open", "who"}),
     "change": frozenset({"open", "ref", "who"}),
     "withdraw": frozenset({"ref", "who"}),
+    "dispute": frozenset({"ref", "who"}),
+    "decide": frozenset({"open", "ref", "who"}),
     "label": frozenset({"open", "who"}),
+    "check": frozenset({"digest"}),
+    "erase": frozenset({"ref"}),
+    "key": frozenset({"digest"}),
 }
+#: What an entry may have besides: the reason of a dispute is told or not.
+OPTIONAL_FIELDS: Mapping[str, frozenset[str]] = {"dispute": frozenset({"open"})}
 
 
 def canonical_json(value: Any) -> bytes:
     """Return the RFC 8785 form. Raises LogError on what JSON or RFC 8785 cannot hold."""
     try:
         return rfc8785.dumps(value)
-    except rfc8785.CanonicalizationError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: CanonicalizationError, and text that is no Unicode
         raise LogError(f"not canonical JSON: {error}") from error
 
 
@@ -110,11 +121,11 @@ class Entry:
 def _check_fields(entry_type: object, fields: Mapping[str, str | int]) -> None:
     if not isinstance(entry_type, str) or entry_type not in FIELDS:
         raise LogError(f"an entry of an unknown type: {entry_type!r}")
-    if fields.keys() != FIELDS[entry_type]:
+    if fields.keys() - OPTIONAL_FIELDS.get(entry_type, frozenset()) != FIELDS[entry_type]:
         raise LogError(f"an entry of type {entry_type} has the fields {', '.join(sorted(FIELDS[entry_type]))}")
     for name, value in fields.items():
         if name == "ref":
             if type(value) is not int or value < 0:
                 raise LogError("ref is the index of an earlier entry")
-        elif not isinstance(value, str) or not _COMMITMENT.match(value):
-            raise LogError(f"{name} is a commitment of 64 hexadecimal digits")
+        elif not isinstance(value, str) or not _DIGEST.match(value):
+            raise LogError(f"{name} is a SHA-256 of 64 hexadecimal digits")

@@ -53,7 +53,9 @@ class Note:
     signatures: tuple[Signature, ...]
 
     def to_bytes(self) -> bytes:
-        """Return the note as it is stored and sent."""
+        """Return the note as it is stored and sent. Raises LogError on a text no note has, and without signature."""
+        if not self.signatures:
+            raise LogError("a note has at least one signature")
         return f"{check_text(self.text)}\n{''.join(line.to_line() for line in self.signatures)}".encode()
 
     @classmethod

@@ -89,7 +89,7 @@ def _climb_border(node: bytes, siblings: Sequence[bytes]) -> bytes:
 
 
 def _range_hash(hash_at: HashAt, begin: int, end: int) -> bytes:
-    """The root of the leaves from ``begin`` to ``end``, where ``begin`` is a multiple of a power of two >= the width."""
+    """The root over the leaves from ``begin`` to ``end``; ``begin`` is a multiple of a power of two >= the width."""
     width = end - begin
     if width & (width - 1) == 0:
         level = width.bit_length() - 1
