@@ -15,7 +15,7 @@ from remarque.answers import Layer
 from remarque.errors import Undecodable
 from remarque.labels import exif, xmp
 from remarque.labels.carriers import READABLE, png, scan_for_packet
-from remarque.labels.reading import mapping
+from remarque.labels.history import mapping
 from remarque.labels.vocabulary import Statement, source_type_term, statement_of
 
 Said = tuple[Layer, Statement]
@@ -28,6 +28,16 @@ _GENERATORS = ("NovelAI", "Fooocus v", "ComfyUI", "InvokeAI", "Stable Diffusion"
 _INVOKE = ("invokeai_metadata", "invokeai_graph", "invokeai_workflow", "sd-metadata", "Dream")
 #: GB 45438-2025, `Label`: 1 generated, 2 possibly, 3 suspected.
 _AIGC_LABELS = {"1": Statement.AI, "2": Statement.POSSIBLY_AI, "3": Statement.POSSIBLY_AI}
+#: Its fields. Others may hold anything, and are not repeated.
+_AIGC_FIELDS = (
+    "Label",
+    "ContentProducer",
+    "ProduceID",
+    "ReservedCode1",
+    "ContentPropagator",
+    "PropagateID",
+    "ReservedCode2",
+)
 _IPTC_PROPERTIES = (
     xmp.DIGITAL_SOURCE_TYPE,
     xmp.AI_SYSTEM_USED,
@@ -64,13 +74,13 @@ def read_hints(data: bytes, mime: str) -> list[Said]:
 
 
 def _unreadable(layer: str, error: Undecodable) -> Said:
-    return Layer(
-        layer=layer, state="unreadable", says="could not be read", detail={"why": str(error)}
-    ), Statement.NOTHING
+    detail = {"statement": Statement.NOTHING.value, "why": str(error)}
+    return Layer(layer=layer, state="unreadable", says="could not be read", detail=detail), Statement.NOTHING
 
 
 def _said(layer: str, statement: Statement, says: str, detail: Mapping[str, Any]) -> Said:
-    return Layer(layer=layer, state="unsigned", says=says, detail=bounded(detail)), statement
+    told = bounded({"statement": statement.value, **detail})
+    return Layer(layer=layer, state="unsigned", says=says, detail=told), statement
 
 
 def _xmp_properties(data: bytes, mime: str) -> dict[xmp.Name, tuple[str, ...]]:
@@ -93,10 +103,14 @@ def _from_xmp(properties: Mapping[xmp.Name, tuple[str, ...]]) -> Iterator[Said]:
         named[xmp.AI_PROMPT_INFORMATION.local] = ["present"]
     terms = [source_type_term(uri) for uri in properties.get(xmp.DIGITAL_SOURCE_TYPE, ())]
     statements = {statement_of(term) for term in terms}
-    if Statement.AI in statements or xmp.AI_SYSTEM_USED in properties:
+    statement = Statement.NOTHING
+    if Statement.AI in statements:
         statement = Statement.AI
-    else:
-        statement = Statement.NOT_AI if Statement.NOT_AI in statements else Statement.NOTHING
+    elif xmp.AI_SYSTEM_USED in properties:
+        # Beside an origin that excludes AI, as a telephone's, the system may have done next to nothing.
+        statement = Statement.POSSIBLY_AI if Statement.NOT_AI in statements else Statement.AI
+    elif Statement.NOT_AI in statements:
+        statement = Statement.NOT_AI
     says = f"digital source type {', '.join(terms)}" if terms else "an AI system was used"
     yield _said("xmp", statement, cut(says), named)
 
@@ -155,7 +169,8 @@ def _cn(
         if isinstance(value, str | int) and ("ContentProducer" in label or "ProduceID" in label):
             statement = _AIGC_LABELS.get(str(value), Statement.POSSIBLY_AI)
             says = "AI-generated" if statement is Statement.AI else "possibly or suspected AI-generated"
-            yield _said("cn", statement, says, {"place": place, "label": label})
+            fields = {name: label[name] for name in _AIGC_FIELDS if name in label}
+            yield _said("cn", statement, says, {"place": place, "label": fields})
             return
 
 

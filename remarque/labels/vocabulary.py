@@ -29,6 +29,23 @@ EXCLUDING_TYPES = frozenset(
     }
 )
 
+#: What a source type says, as the rest of "… states that the picture ___"; the meaning is IPTC's definition.
+IN_WORDS = {
+    TRAINED: "was made by AI",
+    COMPOSITE: "contains parts made by AI",
+    "compositeSynthetic": "contains parts made by AI",
+    "algorithmicMedia": "was made by an algorithm",
+    "digitalCapture": "was taken with a digital camera",
+    "computationalCapture": "was taken with a digital camera and computed from what it saw",
+    "compositeCapture": "was put together from camera pictures",
+    "negativeFilm": "was digitised from film",
+    "positiveFilm": "was digitised from film",
+    "digitalCreation": "was made by a person with tools that are not generative",
+    "digitalArt": "was made by a person with digital tools",
+    "humanEdits": "was edited by a person with tools that are not generative",
+    "minorHumanEdits": "was edited a little by a person with tools that are not generative",
+}
+
 #: CAWG training-and-data-mining assertion 1.1. `search` is no CAWG entry.
 CAWG_ENTRIES = {
     Category.AI_GENERATIVE_TRAINING: "cawg.ai_generative_training",
