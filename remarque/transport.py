@@ -162,7 +162,7 @@ class Transport:
         *,
         timeout: float = DEFAULT_TIMEOUT,
         transport: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._manners = _Manners(base_url, api_key, timeout)
         self._sleep = sleep

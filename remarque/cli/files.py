@@ -1,7 +1,6 @@
-"""Pictures among paths, and files that appear whole or not at all."""
+"""Pictures among paths, and where this user's state lies."""
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -36,21 +35,6 @@ def pictures_below(folder: Path) -> Iterator[Path]:
         for name in sorted(names):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
                 yield Path(where, name)
-
-
-def write_whole(path: Path, data: bytes, *, mode: int = 0o666) -> None:
-    """Write a file under another name and then put it in place, so that nobody ever sees a part of it."""
-    umask = os.umask(0)
-    os.umask(umask)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), mode & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def state_dir() -> Path:

@@ -3,10 +3,11 @@
 Each signer is a context manager that gives its name and a function from a file name and bytes to what was signed.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,26 +32,40 @@ class Wish:
     provider: str | None
     digital_source_type: str
     preferences: Mapping[Category, Preference]
-    on_invalid: Literal["refuse", "replace"]
+    constraint: str | None = None
+    prompt: str | None = None
+    profiles: tuple[str, ...] = ()
+    cn_producer: str | None = None
+    keep_metadata: bool = True
+    on_invalid: Literal["refuse", "replace"] = "refuse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """A labelled picture, the id of its label, what was written, and where its public record lies, if it has one."""
+    """A labelled picture, the id of its label, what was written, and where its public record lies, if it has one.
+
+    ``warnings`` are short codes of what is not as it could be.
+    """
 
     data: bytes
     id: str
     layers: list[str]
     record: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 Signer = tuple[str, Callable[[str, bytes], Signed]]
 
 
 @contextmanager
-def registry_signer(wish: Wish, registry: str, key: str | None) -> Iterator[Signer]:
-    """The service signs and keeps a public record. Raises the errors of the client."""
-    with Client(registry, key) as client:
+def registry_signer(
+    wish: Wish, registry: str, key: str | None, *, sleep: Callable[[float], object] = time.sleep
+) -> Iterator[Signer]:
+    """The service signs and keeps a public record. ``sleep`` waits before a request is sent again.
+
+    Raises the errors of the client.
+    """
+    with Client(registry, key, sleep=sleep) as client:
 
         def sign(name: str, data: bytes) -> Signed:
             labelled = client.label(
@@ -60,9 +75,19 @@ def registry_signer(wish: Wish, registry: str, key: str | None) -> Iterator[Sign
                 provider=wish.provider,
                 digital_source_type=wish.digital_source_type,
                 preferences=wish.preferences,
+                constraint=wish.constraint,
+                prompt=wish.prompt,
+                profiles=wish.profiles or None,
+                keep_metadata=None if wish.keep_metadata else False,
                 on_invalid=wish.on_invalid,
             )
-            return Signed(data=labelled.data, id=labelled.label_id, layers=labelled.layers, record=labelled.describedby)
+            return Signed(
+                data=labelled.data,
+                id=labelled.label_id,
+                layers=labelled.layers,
+                record=labelled.describedby,
+                warnings=labelled.warnings,
+            )
 
         yield client.base_url, sign
 
@@ -103,13 +128,20 @@ def _local(wish: Wish, key: "SigningKey", *, trust_anchors: bytes) -> Callable[[
             "provider": wish.provider,
             "digital_source_type": wish.digital_source_type,
             "preferences": {**DEFAULT_PREFERENCES, **wish.preferences},
+            "constraint": wish.constraint,
+            "prompt": wish.prompt,
         }
+        if wish.profiles:
+            fields |= {"profiles": wish.profiles, "cn_producer": wish.cn_producer}
         return LabelRequest(id=str(uuid.uuid4()), created_at=datetime.now(UTC), **fields)
 
     def sign(name: str, data: bytes) -> Signed:
         asked = request()
-        stamped = stamp(data, asked, key, on_invalid=wish.on_invalid, trust_anchors=trust_anchors)
-        return Signed(data=stamped.data, id=asked.id, layers=stamped.layers)
+        # What the tools wrote is kept unless the wish says otherwise.
+        more: dict[str, Any] = {} if wish.keep_metadata else {"keep_metadata": False}
+        stamped = stamp(data, asked, key, on_invalid=wish.on_invalid, trust_anchors=trust_anchors, **more)
+        warnings = ["replaced_invalid_manifest"] if stamped.replaced_invalid else []
+        return Signed(data=stamped.data, id=asked.id, layers=stamped.layers, warnings=warnings)
 
     try:
         request()  # what a label cannot say is wrong use, and told before any picture is read

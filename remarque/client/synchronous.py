@@ -42,7 +42,7 @@ class Client:
         *,
         timeout: float = DEFAULT_TIMEOUT,
         transport: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._wire = Transport(base_url, api_key, timeout=timeout, transport=transport, sleep=sleep)
 

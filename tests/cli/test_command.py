@@ -10,7 +10,8 @@ import pytest
 
 from remarque import __version__
 from remarque.cli import selftest, serve
-from remarque.cli.files import find_pictures, write_whole
+from remarque.cli.files import find_pictures
+from remarque.client import write_whole
 from remarque.errors import LogError, MissingExtra, RemarqueError
 from tests.cli.conftest import Run, save
 

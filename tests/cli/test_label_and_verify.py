@@ -165,3 +165,33 @@ def _label(run: Run, folder: Path, seed: int, *, tampered_with: bool = False) ->
     source.write_bytes(png(draw(seed)))
     assert run("label", source, out, "--system", "Brush").code == 0
     return tampered(out.read_bytes()) if tampered_with else out.read_bytes()
+
+
+def test_what_is_asked_for_is_written_and_nothing_else(run: Run, tmp_path: Path) -> None:
+    source, out = save(tmp_path / "a.png", 412), tmp_path / "b.png"
+    (tmp_path / "prompt.txt").write_text("a boat at dawn, 舟\n", encoding="utf-8")
+    constrained = ("--preference", "data_mining=constrained", "--constraint", "for museums only")
+    assert run("label", source, out, "--system", "Brush").code == 0
+    assert b"a boat at dawn" not in out.read_bytes()
+    ran = run("label", source, out, "--system", "Brush", "--prompt-file", tmp_path / "prompt.txt", *constrained)
+    assert ran.code == 0
+    assert "a boat at dawn, 舟".encode() in out.read_bytes()
+    assert b"for museums only" in out.read_bytes()
+
+
+def test_wrong_use_of_what_is_written(run: Run, tmp_path: Path) -> None:
+    source, out = save(tmp_path / "a.png", 413), tmp_path / "b.png"
+    (tmp_path / "latin").write_bytes(b"\xe9")
+    registry = ("--registry", "http://127.0.0.1:9")
+    for more in (
+        ("--prompt-file", tmp_path / "latin"),
+        ("--prompt-file", tmp_path / "missing"),
+        ("--constraint", "for museums only"),
+        ("--profile", "cn"),
+        ("--profile", "us", *registry),
+        ("--cn-producer", "P", *registry),
+        ("--profile", "cn", "--cn-producer", "P", *registry),
+    ):
+        ran = run("label", source, out, "--system", "Brush", *more)
+        assert (ran.code, ran.out) == (2, ""), more
+    assert not out.exists()
