@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.checking import Upload
 from app.problems import answer as problem
-from app.problems import row, slug
+from app.problems import row, slug, status_at
 from app.settings import Settings
 from remarque.errors import BodyTooLarge, InvalidRequest, TooManyItems, UnsupportedEncoding
 
@@ -47,7 +47,8 @@ class BodyLimit:
         if announced > self._limit:
             await _drain(receive, DRAIN_FACTOR * self._limit)
             found = row(BodyTooLarge)
-            response = problem(found.status, slug(BodyTooLarge), found.title, self._detail())
+            status = status_at(scope["path"], found.status)
+            response = problem(status, slug(BodyTooLarge), found.title, self._detail())
             await response(scope, receive, send)
             return
         seen = 0

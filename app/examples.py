@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from app.routers.health import Alive, Ready
+from app.schemas.softbinding import Algorithm, BindingMatch, QueryResult, SupportedAlgorithms
 from remarque.answers import (
     Check,
     CheckResult,
@@ -34,6 +35,7 @@ _SHA256 = "6f1ed002ab5595859014ebf0951522d9f1d0b7a4cf0b9f6e0cf5c1f4f3c7a1de"
 _PDQ = "f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"
 _DECLARATION = "dec_3f0c5a2b9d8e4f71a6b5c4d3e2f1a0b9"
 _LABEL = "7d9f1c56-2f4e-4c1e-9a53-1b7a4f0c2d10"
+_MANIFEST = "urn:c2pa:3f0c5a2b-9d8e-4f71-a6b5-c4d3e2f1a0b9"
 _FINGERPRINT = Fingerprint(alg="pdq", value=_PDQ, quality=100, orientation="identity")
 _PREFERENCES = dict(DEFAULT_PREFERENCES)
 
@@ -127,5 +129,7 @@ ANSWERS: dict[str, Any] = {
         _label,
         Alive(),
         Ready(tree_size=42, root=_ROOT),
+        QueryResult(matches=[BindingMatch(manifestId=_MANIFEST, similarityScore=98)]),
+        SupportedAlgorithms(watermarks=[], fingerprints=[Algorithm(alg="io.iscc.v0")]),
     )
 }

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from app import openapi, problems
 from app.bases import Bases
 from app.bodies import BodyLimit
+from app.browsers import OpenToBrowsers
 from app.db import Database
 from app.deps import Resources
 from app.index import Index
@@ -17,7 +18,7 @@ from app.labelling import Labeller
 from app.limiting import Limiter
 from app.logbook import Logbook
 from app.reading import Processes, Reader
-from app.routers import checks, declarations, health, labels, log, parties
+from app.routers import checks, declarations, health, labels, log, parties, softbinding
 from app.settings import Settings
 from app.signing import Signing
 from app.verifying import Verifier
@@ -84,8 +85,10 @@ def create_app(settings: Settings, processes: Processes | None = None) -> FastAP
     )
     problems.install(app)
     app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(OpenToBrowsers)
     for router in (parties.router, declarations.router, checks.router, labels.router, log.router, health.router):
         app.include_router(router)
+    app.include_router(softbinding.router)
     pages.install(app)
     app.openapi = lambda: openapi.complete(app)  # type: ignore[method-assign]  # how FastAPI asks to be extended
     return app

@@ -12,12 +12,13 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.examples import ANSWERS
-from app.problems import MEDIA_TYPE, Problem, documented
+from app.problems import MEDIA_TYPE, Problem, documented, status_at
 from app.schemas.requests import DeclarationCreate, FingerprintDeclaration, HashesCheck, LabelCreate
+from app.schemas.softbinding import BindingQuery
 from remarque.errors import InvalidRequest
 
 #: Bodies that are read by hand, because a route takes several encodings.
-BODIES = (DeclarationCreate, FingerprintDeclaration, HashesCheck, LabelCreate)
+BODIES = (DeclarationCreate, FingerprintDeclaration, HashesCheck, LabelCreate, BindingQuery)
 REF = "#/components/schemas/"
 
 
@@ -39,8 +40,10 @@ def complete(app: FastAPI) -> dict[str, Any]:
         schemas.update(definitions["$defs"])
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
-        for operations in made["paths"].values():
+        for path, operations in made["paths"].items():
             for operation in operations.values():
+                if status_at(path, 422) != 422:  # where what is malformed is told by another status
+                    operation["responses"].pop("422", None)
                 for status, response in operation["responses"].items():
                     operation["responses"][status] = _completed(int(status), response)
         app.openapi_schema = made

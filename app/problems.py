@@ -40,6 +40,7 @@ TABLE: dict[type[errors.RemarqueError], Row] = {
     errors.InvalidLabelRequest: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "Not a claim that a label may carry"),
     errors.BodyTooLarge: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too many bytes"),
     errors.TooManyItems: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too many items in one request"),
+    errors.QueryTooLong: Row(HTTPStatus.REQUEST_URI_TOO_LONG, "Too long for an address"),
     errors.NotAPicture: Row(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Not a picture in a format that is read here"),
     errors.Undecodable: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "The picture cannot be decoded"),
     errors.TooManyPixels: Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too many pixels"),
@@ -72,6 +73,17 @@ OTHERS = {
 #: What HTTP itself, or the framework, says with a bare status.
 OF_HTTP: dict[int, type[errors.RemarqueError]] = {400: errors.InvalidRequest, 404: errors.NotFound}
 
+#: The C2PA Soft Binding Resolution API (specification 2.4) names every status that its routes answer with, and knows no
+#: others: what we would say with these is said with the nearest that it has. The problem's type stays what it is.
+RESOLUTION_API = "/c2pa"
+RESOLUTION_STATUS: dict[int, HTTPStatus] = {
+    HTTPStatus.UNAUTHORIZED: HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNPROCESSABLE_ENTITY: HTTPStatus.BAD_REQUEST,
+    HTTPStatus.TOO_MANY_REQUESTS: HTTPStatus.FORBIDDEN,
+    HTTPStatus.SERVICE_UNAVAILABLE: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
 
 class FieldProblem(BaseModel):
     """One field that has to change, as a JSON Pointer-like path."""
@@ -100,11 +112,17 @@ def row(error: type[errors.RemarqueError]) -> Row:
     return next(TABLE[parent] for parent in error.__mro__ if parent in TABLE)
 
 
-def documented(*classes: type[errors.RemarqueError]) -> dict[int | str, dict[str, Any]]:
-    """The ``responses=`` of a route that can answer with these problems, an example for each."""
+def status_at(path: str, status: int) -> HTTPStatus:
+    """The status with which a problem is answered at that path."""
+    found = HTTPStatus(status)
+    return RESOLUTION_STATUS.get(found, found) if path.startswith(RESOLUTION_API + "/") else found
+
+
+def documented(*classes: type[errors.RemarqueError], path: str = "") -> dict[int | str, dict[str, Any]]:
+    """The ``responses=`` of a route below ``path`` that can answer with these problems, an example for each."""
     found: dict[int | str, dict[str, Any]] = {}
     for error in classes:
-        status = row(error).status
+        status = status_at(f"{path}/", row(error).status)
         entry = found.setdefault(
             int(status),
             {"description": status.phrase, "content": {MEDIA_TYPE: {"examples": {}}}},
@@ -140,15 +158,17 @@ def install(app: FastAPI) -> None:
         if found.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("%s %s failed", request.method, request.url.path, exc_info=error)
             return _internal()
+        status = status_at(request.url.path, found.status)
         retry_after = getattr(error, "retry_after", None)
-        return answer(found.status, slug(type(error)), found.title, str(error), retry_after=retry_after)
+        return answer(status, slug(type(error)), found.title, str(error), retry_after=retry_after)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> Response:
         fields = [FieldProblem(field="/".join(map(str, e["loc"])), detail=e["msg"]) for e in error.errors()]
         detail = "; ".join(f"{f.field}: {f.detail}" for f in fields[:5])
         found = TABLE[errors.InvalidRequest]
-        return answer(found.status, slug(errors.InvalidRequest), found.title, detail, fields)
+        status = status_at(request.url.path, found.status)
+        return answer(status, slug(errors.InvalidRequest), found.title, detail, fields)
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
@@ -159,7 +179,8 @@ def install(app: FastAPI) -> None:
         else:
             ours = OF_HTTP.get(error.status_code, errors.RemarqueError)
             found = row(ours)
-            response = answer(found.status, slug(ours), found.title, f"{where}: {error.detail}.")
+            status = status_at(request.url.path, found.status)
+            response = answer(status, slug(ours), found.title, f"{where}: {error.detail}.")
         response.headers.update(error.headers or {})
         return response
 

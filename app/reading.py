@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from app.settings import Settings
-from remarque.answers import Depth
-from remarque.errors import BodyTooLarge
-from remarque.fingerprints import Candidate, Fingerprints, examine, fingerprint
+from remarque.answers import Depth, Verdict
+from remarque.errors import BodyTooLarge, PictureError
+from remarque.fingerprints import Candidate, Fingerprints, examine, fingerprint, require_detail
 from remarque.fingerprints.decode import Limits
 from remarque.labels.verify import Reading, read_labels
 from remarque.sandbox import Sandbox
@@ -28,6 +30,19 @@ class Processes:
         self.signers.close()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """What the labels of a file say; where that is nothing, what is asked about its picture.
+
+    ``candidate`` is None where labels were found, and where the picture cannot be compared: then ``comparable`` is
+    False.
+    """
+
+    reading: Reading
+    candidate: Candidate | None
+    comparable: bool = True
+
+
 class Reader:
     """Reads pictures: their fingerprints, and the labels they carry."""
 
@@ -45,10 +60,13 @@ class Reader:
         self._require_size(data)
         return self._sandbox.run(_examine, data, self._limits, depth is Depth.DEEP)
 
-    def labels(self, data: bytes, trust_anchors: bytes, development_root: bytes) -> Reading:
-        """Return what the labels of a file say. Raises PictureError, BodyTooLarge, or Busy."""
+    def labels(self, data: bytes, trust_anchors: bytes, development_root: bytes) -> Looked:
+        """Return what the labels of a file say; the picture is decoded only where they say nothing.
+
+        Raises PictureError, BodyTooLarge, or Busy.
+        """
         self._require_size(data)
-        return self._sandbox.run(_read_labels, data, trust_anchors, development_root)
+        return self._sandbox.run(_look, data, self._limits, trust_anchors, development_root)
 
     def _require_size(self, data: bytes) -> None:
         # Before the bytes are copied to another process.
@@ -60,5 +78,15 @@ def _examine(data: bytes, limits: Limits, deep: bool) -> Candidate:
     return examine(data, limits, deep=deep)
 
 
-def _read_labels(data: bytes, trust_anchors: bytes, development_root: bytes) -> Reading:
-    return read_labels(data, trust_anchors=trust_anchors, development_root=development_root)
+def _look(data: bytes, limits: Limits, trust_anchors: bytes, development_root: bytes) -> Looked:
+    reading = read_labels(data, trust_anchors=trust_anchors, development_root=development_root)
+    if reading.verdict is not Verdict.NOTHING_FOUND:
+        return Looked(reading, None)
+    try:
+        candidate = examine(data, limits, deep=True)
+        require_detail(candidate)
+    except PictureError:
+        # A file whose labels can be read and whose pixels cannot, or are of one colour: an answer, and the caller is
+        # told that no picture was compared.
+        return Looked(reading, None, comparable=False)
+    return Looked(reading, candidate)

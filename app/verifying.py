@@ -1,8 +1,13 @@
-"""Verifications: what the labels of a file say, and what the registry knows of these exact bytes."""
+"""Verifications: what the labels of a file say, and what the registry knows of the picture.
+
+A file that carries a label is told by it, and its exact bytes are looked up. Of a file in which nothing was found the
+picture is compared with those that were labelled here.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from sqlmodel import select
 
@@ -10,9 +15,13 @@ from app.db import Database
 from app.index import Index
 from app.labelling import label_page
 from app.reading import Reader
+from app.recovery import as_similar, candidates
 from app.signing import Signing
 from app.tables import LabelRow
 from remarque.answers import RegistryFinding, Verification
+from remarque.labels.recovered import with_recovered
+
+_NOT_COMPARED = "The picture could not be compared with those that were labelled here."
 
 
 class Verifier:
@@ -26,12 +35,21 @@ class Verifier:
 
     def verify(self, data: bytes, *, base_url: str) -> Verification:
         """Verify one file. Raises PictureError, Busy, NotReady."""
-        reading = self._reader.labels(data, self._signing.trust_anchors, self._signing.development_root)
-        view = self._index.view
+        looked = self._reader.labels(data, self._signing.trust_anchors, self._signing.development_root)
+        reading = looked.reading
+        if not looked.comparable:
+            reading = replace(reading, summary=f"{reading.summary} {_NOT_COMPARED}")
+        view = self._index.label_view
+        found = [] if looked.candidate is None else self._index.labels.similar(view, looked.candidate)
         with self._database.reading() as session:
             label = session.exec(
                 select(LabelRow.id).where(LabelRow.digest_out == hashlib.sha256(data).digest()).limit(1)
             ).first()
+            similar = candidates(session, found) if found else []
+        reading = with_recovered(
+            reading,
+            [as_similar(one, page_url=label_page(base_url, one.found.id), base_url=base_url) for one in similar],
+        )
         return Verification(
             verdict=reading.verdict,
             ai_generated=reading.ai_generated,

@@ -9,6 +9,7 @@ RemarqueError
 │   ├── InvalidLabelRequest        a claim that a label may not carry
 │   ├── BodyTooLarge               more bytes than the limit
 │   ├── TooManyItems               more items than the limit
+│   ├── QueryTooLong               it belongs in a body
 │   └── PictureError               this one picture cannot be used
 │       ├── NotAPicture              the bytes are no image format that is read here
 │       ├── Undecodable              an image that is broken
@@ -78,6 +79,10 @@ class BodyTooLarge(InvalidInput):
 
 class TooManyItems(InvalidInput):
     """The request holds more items than the limit."""
+
+
+class QueryTooLong(InvalidInput):
+    """A value in the address is longer than the limit; there is a way to send it in a body."""
 
 
 class PictureError(InvalidInput):
