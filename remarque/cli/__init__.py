@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from remarque import __version__
-from remarque.cli import check, declare, label, selftest, serve, verify
+from remarque.cli import check, declare, label, log, receipt, selftest, serve, verify
 from remarque.cli.output import FAILED, say
 from remarque.errors import RemarqueError
 
@@ -39,6 +39,8 @@ app.command()(declare.declare)
 app.command()(check.check)
 app.command()(label.label)
 app.command()(verify.verify)
+app.add_typer(receipt.app, name="receipt")
+app.add_typer(log.app, name="log")
 app.command()(selftest.selftest)
 # What follows `serve` is read by the service's own command, its --help too.
 app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(

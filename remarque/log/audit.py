@@ -59,8 +59,8 @@ def audit(
 ) -> Audited:
     """Audit the log that ``read`` reads. ``progress`` is called with the entries done and the size.
 
-    Raises LogError on the first thing that does not fit, NotFound where there is no log at all, and what ``read`` raises
-    where it cannot read.
+    Raises LogError on the first thing that does not fit, NotFound where there is no log at all, and what ``read``
+    raises where it cannot read.
     """
     # (1) The checkpoint is signed by the log, and by enough witnesses.
     note = read(CHECKPOINT)
