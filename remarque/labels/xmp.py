@@ -46,6 +46,7 @@ DIGITAL_SOURCE_TYPE = Name(_IPTC, "DigitalSourceType")
 AI_SYSTEM_USED = Name(_IPTC, "AISystemUsed")
 AI_SYSTEM_VERSION_USED = Name(_IPTC, "AISystemVersionUsed")
 AI_PROMPT_INFORMATION = Name(_IPTC, "AIPromptInformation")
+AI_PROMPT_WRITER_NAME = Name(_IPTC, "AIPromptWriterName")
 CREATOR_TOOL = Name(_XMP, "CreatorTool")
 CREATE_DATE = Name(_XMP, "CreateDate")
 DOCUMENT_ID = Name(_MM, "DocumentID")
@@ -93,6 +94,25 @@ def write(properties: Mapping[Name, str], existing: bytes | None = None) -> byte
             _rdf(root).removeChild(description)
     _rdf(root).appendChild(fresh)
     return _wrapped("".join(_serialised(root, 0)))
+
+
+def without(packet: bytes, drop: Callable[[Name, str], bool]) -> bytes:
+    """Return the packet without those properties for which ``drop(name, text)`` is true, ``text`` being everything that
+    stands in one, structures included; the very same bytes if there is none. Raises Undecodable.
+    """
+    root = _parse(packet)
+    dropped = False
+    for description in _descriptions(root):
+        for (namespace, local), text in list(description.attributes.itemsNS()):
+            if namespace and namespace not in (RDF, _XMLNS) and drop(Name(namespace, local), text):
+                description.removeAttributeNS(namespace, local)
+                dropped = True
+        for element in _elements(description):
+            name = Name(element.namespaceURI or "", element.localName)
+            if any(drop(name, text) for text in _texts_below(element)):
+                description.removeChild(element)
+                dropped = True
+    return _wrapped("".join(_serialised(root, 0))) if dropped else packet
 
 
 def require_xml_text(text: str) -> None:
@@ -184,6 +204,16 @@ def _texts(element: Element) -> list[str]:
         elif (array.namespaceURI, array.localName) == (RDF, "value"):
             texts.append(_text(array))
     return texts
+
+
+def _texts_below(element: Element) -> Iterator[str]:
+    """Every text and attribute in an element, at any depth."""
+    waiting = [element]
+    while waiting:
+        one = waiting.pop()
+        yield _text(one)
+        yield from (text for (namespace, _), text in one.attributes.itemsNS() if namespace != _XMLNS)
+        waiting += _elements(one)
 
 
 def _text(element: Element) -> str:

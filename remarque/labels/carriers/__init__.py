@@ -13,13 +13,22 @@ from remarque.labels.carriers import avif, gif, jpeg, jxl, png, svg, tiff, webp
 
 
 class Carrier(Protocol):
-    """What each module of this package offers."""
+    """What each module of this package offers; ``read_exif`` finds nothing where the format has no place for EXIF."""
 
     def read_xmp(self, data: bytes) -> bytes | None: ...
 
     def read_exif(self, data: bytes) -> bytes | None: ...
 
     def write_xmp(self, data: bytes, packet: bytes) -> bytes: ...
+
+
+class ExifCarrier(Protocol):
+    """What those modules offer besides whose format has a place for EXIF."""
+
+    def read_exif(self, data: bytes) -> bytes | None: ...
+
+    def replace_exif(self, data: bytes, block: bytes) -> bytes:
+        """Return the file with ``block``, of the same length, in place of what ``read_exif`` gives."""
 
 
 #: The formats that can be labelled, by the names that C2PA has for them. HEIC and AVIF are the same container.
@@ -32,6 +41,17 @@ WRITABLE: Mapping[str, Carrier] = {
     "image/tiff": tiff,
     "image/gif": gif,
     "image/svg+xml": svg,
+    "image/jxl": jxl,
+}
+
+#: The formats whose EXIF can be edited in place.
+EXIF_WRITABLE: Mapping[str, ExifCarrier] = {
+    "image/jpeg": jpeg,
+    "image/png": png,
+    "image/webp": webp,
+    "image/avif": avif,
+    "image/heic": avif,
+    "image/tiff": tiff,
     "image/jxl": jxl,
 }
 

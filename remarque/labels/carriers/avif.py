@@ -28,14 +28,28 @@ def read_xmp(data: bytes) -> bytes | None:
 def read_exif(data: bytes) -> bytes | None:
     """Return the EXIF block; its item begins with the distance to the byte order mark."""
     meta = _Meta(data)
-    for item in meta.items:
-        if item.kind == b"Exif":
-            content = meta.content(item.id)
-            start = 4 + int.from_bytes(content[:4], "big")
-            if start >= len(content):
-                raise Undecodable("the EXIF item is shorter than it says")
-            return content[start:]
-    return None
+    item = meta.exif_item()
+    if item is None:
+        return None
+    content = meta.content(item.id)
+    start = 4 + int.from_bytes(content[:4], "big")
+    if start >= len(content):
+        raise Undecodable("the EXIF item is shorter than it says")
+    return content[start:]
+
+
+def replace_exif(data: bytes, block: bytes) -> bytes:
+    """Put a block of the same length in the place of the one that is there."""
+    meta = _Meta(data)
+    item = meta.exif_item()
+    if item is None:
+        raise Undecodable("the file holds no EXIF")
+    content = meta.content(item.id)
+    rest = content[: len(content) - len(block)] + block
+    edited = bytearray(data)
+    for at, length in meta.spans(item.id):
+        edited[at : at + length], rest = rest[:length], rest[length:]
+    return bytes(edited)
 
 
 def write_xmp(data: bytes, packet: bytes) -> bytes:
@@ -87,16 +101,25 @@ class _Meta:
         """The item that holds XMP."""
         return next((item for item in self.items if item.kind == b"mime" and item.content_type == _XMP_TYPE), None)
 
+    def exif_item(self) -> items.Item | None:
+        """The item that holds EXIF."""
+        return next((item for item in self.items if item.kind == b"Exif"), None)
+
     def content(self, identifier: int) -> bytes:
         """The bytes of one item, its extents joined."""
+        return b"".join(self.data[at : at + length] for at, length in self.spans(identifier))
+
+    def spans(self, identifier: int) -> list[tuple[int, int]]:
+        """Where in the file the bytes of one item lie: start and length of each run."""
         location = next((one for one in self.locations if one.id == identifier), None)
         if location is None or location.data_reference != 0 or location.method > 1:
             raise Undecodable("the bytes of a metadata item are not in this file")
-        source = self.data if location.method == 0 else self._content_of(b"idat")
-        parts = [source[e.offset : e.offset + e.length] for e in location.extents]
-        if any(len(part) != e.length for part, e in zip(parts, location.extents, strict=True)):
+        start, end = 0, len(self.data)
+        if location.method == 1:
+            start, end = _only(self._children, b"idat")[1:3]
+        if any(start + e.offset + e.length > end for e in location.extents):
             raise Undecodable("the bytes of a metadata item lie outside the file")
-        return b"".join(parts)
+        return [(start + e.offset, e.length) for e in location.extents]
 
     def rebuilt(
         self, table: tuple[items.Item, ...], locations: tuple[items.Location, ...], described_by: int, *, new: bool

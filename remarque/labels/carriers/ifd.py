@@ -69,3 +69,12 @@ def value(data: bytes, order: str, entry: Entry) -> bytes:
     if at + length > len(data):
         raise Undecodable("a TIFF value lies outside the file")
     return data[at : at + length]
+
+
+def outside(order: str, entry: Entry) -> list[range]:
+    """Return where the value lies if it does not stand in the field itself; nothing for a type that does not exist."""
+    length = _TYPE_SIZES.get(entry.kind, 0) * entry.number
+    if length <= 4:
+        return []
+    (at,) = struct.unpack_from(order + "I", entry.raw, 8)
+    return [range(at, at + length)]

@@ -1,16 +1,16 @@
-"""XMP and EXIF in JPEG: APP1 segments (XMP specification 3, 1.1.3; Exif 2.32, 4.5.4).
+"""XMP, EXIF and comments in JPEG: APP1 (XMP specification 3, 1.1.3; Exif 2.32, 4.5.4) and COM segments.
 
 Only the segments before the first scan are walked; from SOS on the bytes are copied.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from remarque.errors import InvalidLabelRequest, Undecodable
 
 _SOI = b"\xff\xd8"
-_APP0, _APP1, _SOS = 0xE0, 0xE1, 0xDA
+_APP0, _APP1, _COM, _SOS = 0xE0, 0xE1, 0xFE, 0xDA
 _XMP = b"http://ns.adobe.com/xap/1.0/\x00"
 _EXIF = b"Exif\x00\x00"
 #: A segment's length field has 16 bits and counts itself.
@@ -51,6 +51,24 @@ def write_xmp(data: bytes, packet: bytes) -> bytes:
             break
         at = old.end
     return data[:at] + segment + data[at:]
+
+
+def replace_exif(data: bytes, block: bytes) -> bytes:
+    """Put a block of the same length in the place of the one that is there."""
+    for segment in _segments(data):
+        if _holds(segment, _EXIF):
+            return data[: segment.end - len(block)] + block + data[segment.end :]
+    raise Undecodable("the JPEG holds no EXIF")
+
+
+def without_comments(data: bytes, drop: Callable[[str], bool]) -> bytes:
+    """Return the file without the comments for which ``drop(text)`` is true."""
+    parts, kept_from = [], 0
+    for segment in _segments(data):
+        if segment.marker == _COM and drop(segment.payload.rstrip(b"\x00").decode("utf-8", "replace")):
+            parts.append(data[kept_from : segment.start])
+            kept_from = segment.end
+    return b"".join([*parts, data[kept_from:]])
 
 
 def _payload_after(data: bytes, heading: bytes) -> bytes | None:

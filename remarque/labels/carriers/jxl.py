@@ -51,6 +51,14 @@ def write_xmp(data: bytes, packet: bytes) -> bytes:
     return b"".join(parts)
 
 
+def replace_exif(data: bytes, block: bytes) -> bytes:
+    """Put a block of the same length in the place of the one that is there."""
+    for one in _boxes(data):
+        if one.kind == b"Exif":
+            return data[: one.end - len(block)] + block + data[one.end :]
+    raise Undecodable("the JPEG XL holds no EXIF")
+
+
 def _content(data: bytes, kind: bytes) -> bytes | None:
     if data.startswith(JXL_CODESTREAM):
         return None

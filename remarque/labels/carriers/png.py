@@ -3,17 +3,20 @@
 CRCs are checked for the chunks that are used; pixel chunks are stepped over.
 """
 
+import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from remarque.errors import Undecodable
+from remarque.errors import InvalidLabelRequest, Undecodable
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 #: A compressed text may grow to this; the workflows that generators store were seen up to 0.6 MB.
 _MAX_TEXT = 8 << 20
+#: Printable Latin-1, no space at either end (PNG 3rd edition, 11.3.3.1).
+_KEYWORD = re.compile(r"(?! )[ -~\xa1-\xff]{1,79}(?<! )")
 
 
 class _Chunk(NamedTuple):
@@ -41,6 +44,43 @@ def read_exif(data: bytes) -> bytes | None:
 def read_text(data: bytes) -> dict[str, str]:
     """Return every keyword with its text, from tEXt, zTXt and iTXt but XMP; the first of equal keywords counts."""
     found: dict[str, str] = {}
+    for keyword, text in texts(data):
+        found.setdefault(keyword, text)
+    return found
+
+
+def texts(data: bytes) -> list[tuple[str, str]]:
+    """Return all keywords with their texts in file order, equal keywords as often as they are there."""
+    return [(keyword, text) for _, keyword, text in _texts(data)]
+
+
+def write_text(data: bytes, keyword: str, text: str) -> bytes:
+    """Put a tEXt chunk before the first IDAT; text chunks of that keyword that were there go.
+
+    The standard knows Latin-1 here alone. Other text is written in UTF-8, as generators do and ``read_text`` expects;
+    whoever can should send ASCII (JSON can be escaped). Raises InvalidLabelRequest for what does not fit.
+    """
+    if not _KEYWORD.fullmatch(keyword) or "\x00" in text:
+        raise InvalidLabelRequest("a PNG keyword has 1 to 79 letters without spaces around them, its text no zero")
+    data = without_text(data, {keyword})
+    body = keyword.encode("latin-1") + b"\x00" + text.encode()
+    for old in _chunks(data):
+        if old.kind == b"IDAT":
+            return data[: old.start] + _chunk(b"tEXt", body) + data[old.start :]
+    raise Undecodable("the PNG holds no picture")
+
+
+def without_text(data: bytes, keywords: Collection[str]) -> bytes:
+    """Return the file without the text chunks of these keywords; XMP is none of them."""
+    parts, kept_from = [], 0
+    for chunk, keyword, _ in _texts(data):
+        if keyword in keywords:
+            parts.append(data[kept_from : chunk.start])
+            kept_from = chunk.end
+    return b"".join([*parts, data[kept_from:]])
+
+
+def _texts(data: bytes) -> Iterator[tuple[_Chunk, str, str]]:
     for chunk in _chunks(data):
         if chunk.kind in (b"tEXt", b"zTXt"):
             keyword, separator, rest = _body(data, chunk).partition(b"\x00")
@@ -48,11 +88,10 @@ def read_text(data: bytes) -> dict[str, str]:
                 raise Undecodable("a PNG text chunk has no keyword")
             # Latin-1 is what the specification says; several generators write UTF-8 all the same.
             text = rest if chunk.kind == b"tEXt" else _inflate(rest[1:])
-            found.setdefault(keyword.decode("latin-1"), _lenient(text))
+            yield chunk, keyword.decode("latin-1"), _lenient(text)
         elif chunk.kind == b"iTXt" and not _is_xmp(data, chunk):
             name, text = _international(_body(data, chunk))
-            found.setdefault(name.decode("latin-1"), text.decode("utf-8", "replace"))
-    return found
+            yield chunk, name.decode("latin-1"), text.decode("utf-8", "replace")
 
 
 def has_manifest(data: bytes) -> bool:
@@ -63,7 +102,7 @@ def has_manifest(data: bytes) -> bool:
 def write_xmp(data: bytes, packet: bytes) -> bytes:
     """Put the packet before the first IDAT, uncompressed; packets that were there go."""
     body = _XMP_KEYWORD + b"\x00\x00\x00\x00\x00" + packet
-    chunk = struct.pack(">I", len(body)) + b"iTXt" + body + struct.pack(">I", zlib.crc32(b"iTXt" + body))
+    chunk = _chunk(b"iTXt", body)
     parts = [_SIGNATURE]
     placed = False
     kept_from = len(_SIGNATURE)
@@ -77,6 +116,18 @@ def write_xmp(data: bytes, packet: bytes) -> bytes:
     if not placed:
         raise Undecodable("the PNG holds no picture")
     return b"".join([*parts, data[kept_from:]])
+
+
+def replace_exif(data: bytes, block: bytes) -> bytes:
+    """Put the block in the place of the one that is there."""
+    for chunk in _chunks(data):
+        if chunk.kind == b"eXIf":
+            return data[: chunk.start] + _chunk(b"eXIf", block) + data[chunk.end :]
+    raise Undecodable("the PNG holds no EXIF")
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:

@@ -49,6 +49,15 @@ def write_xmp(data: bytes, packet: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+def replace_exif(data: bytes, block: bytes) -> bytes:
+    """Put a block of the same length in the place of the one that is there."""
+    for chunk in _chunks(data):
+        if chunk.kind == b"EXIF":
+            end = chunk.start + 8 + len(chunk.body)
+            return data[: end - len(block)] + block + data[end:]
+    raise Undecodable("the WebP holds no EXIF")
+
+
 def _first(data: bytes, kind: bytes) -> bytes | None:
     for chunk in _chunks(data):
         if chunk.kind == kind:
