@@ -67,12 +67,14 @@ def by_content(session: Session, index: Index, reader: Reader, data: bytes, most
 
 def manifest_store(session: Session, manifest_id: str, *, active_only: bool) -> bytes:
     """The manifest store of a label, by the URN of its active manifest or the label's own id. Raises NotFound."""
-    store = session.exec(
-        select(LabelRow.manifest)
-        .where(or_(col(LabelRow.manifest_id) == manifest_id, col(LabelRow.id) == manifest_id))
-        .order_by(col(LabelRow.idx))
-        .limit(1)
-    ).first()
+    store = None
+    if "\0" not in manifest_id:  # PostgreSQL has no text with a zero byte, and would fail
+        store = session.exec(
+            select(LabelRow.manifest)
+            .where(or_(col(LabelRow.manifest_id) == manifest_id, col(LabelRow.id) == manifest_id))
+            .order_by(col(LabelRow.idx))
+            .limit(1)
+        ).first()
     if store is None:
         raise NotFound(f"There is no manifest {manifest_id[:80]!r} here.")
     return only_active(store) if active_only else store
