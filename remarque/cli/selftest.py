@@ -80,5 +80,12 @@ def _labels() -> list[str]:
     ]
 
 
+def _log() -> list[str]:
+    """Proofs, notes, entries and receipts, good ones and broken ones, against what they have to be judged."""
+    from remarque.log.selftest import selftest
+
+    return selftest()
+
+
 #: What is tried: a name, and a function that returns what is wrong, one line each.
-_PARTS: dict[str, Callable[[], list[str]]] = {"fingerprints": _fingerprints, "labels": _labels}
+_PARTS: dict[str, Callable[[], list[str]]] = {"fingerprints": _fingerprints, "labels": _labels, "log": _log}
