@@ -26,6 +26,11 @@ hypothesis.settings.load_profile("remarque")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--data", metavar="DIR", help="a folder of real pictures, for the tests marked data")
+    parser.addoption(
+        "--trust",
+        metavar="DIR",
+        help="a folder with the official C2PA trust lists, *.pem, for those tests marked data that need them",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -42,6 +47,17 @@ def pytest_report_header(config: pytest.Config) -> str:
 @pytest.fixture(scope="session")
 def data_dir(request: pytest.FixtureRequest) -> Path:
     return Path(request.config.getoption("--data"))
+
+
+@pytest.fixture(scope="session")
+def trust_lists(request: pytest.FixtureRequest) -> bytes:
+    """The official trust lists, one behind the other, PEM."""
+    folder = request.config.getoption("--trust")
+    if not folder:
+        pytest.skip("needs the official C2PA trust lists: pytest --trust DIR")
+    lists = [path.read_bytes() for path in sorted(Path(folder).glob("*.pem"))]
+    assert lists, f"{folder} holds no *.pem"
+    return b"\n".join(lists)
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

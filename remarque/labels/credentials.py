@@ -16,6 +16,8 @@ _SAYS = {
     "invalid": "does not verify",
     "remote": "kept somewhere else; it was not fetched",
 }
+#: Before what failed of another manifest than the active one.
+EARLIER = "in a manifest that it was made from: "
 #: Time-stamps by state. C2PA 2.4, "Time-stamps"; c2pa-rs 0.91.3 calls every time-stamp of claim version 1 trusted, with
 #: any anchors and with none, so there the code says nothing.
 _TIME = {
@@ -67,7 +69,7 @@ def _detail(store: Store) -> dict[str, Any]:
     detail: dict[str, Any] = {
         "statement": store.statement.value,
         "passed": list(store.passed),
-        "failures": _in_words(store.failures),
+        "failures": _in_words(store.failures) + _in_words(store.failures_below, EARLIER),
         "notes": _in_words(store.noted),
     }
     manifest = store.active
@@ -84,8 +86,8 @@ def _detail(store: Store) -> dict[str, Any]:
     }
 
 
-def _in_words(codes: tuple[str, ...]) -> list[dict[str, str]]:
-    return [{"code": one, "means": meaning(one)} for one in codes]
+def _in_words(codes: tuple[str, ...], of_what: str = "") -> list[dict[str, str]]:
+    return [{"code": one, "means": of_what + meaning(one)} for one in codes]
 
 
 def _signer(store: Store) -> Json:

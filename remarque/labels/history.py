@@ -43,7 +43,7 @@ class Step:
     """One ingredient: ``depth`` 1 is what the active manifest was made from. ``state`` is ``absent`` without manifest.
 
     ``manifest`` is the label of its manifest, ``used_by`` of the one that names it; ``failures`` are codes of what was
-    found of it when it was used.
+    found of it when it was used, and of what is found now.
     """
 
     depth: int
@@ -63,7 +63,13 @@ class History:
     def __init__(self, report: Json, *, trusted: bool) -> None:
         """``trusted``: whether the signer of the active manifest is."""
         self._manifests = mapping(report.get("manifests"))
-        self._trusted_now = dict(_trust_deltas(mapping(report.get("validation_results"))))
+        results = mapping(report.get("validation_results"))
+        self._trusted_now = {manifest_of(one): True for one in deltas(results, "success") if code(one) == TRUSTED}
+        self._failed_now: dict[str, list[str]] = {}
+        for one in deltas(results, "failure"):
+            self._failed_now.setdefault(manifest_of(one), []).append(code(one))
+            if code(one) == UNTRUSTED:
+                self._trusted_now[manifest_of(one)] = False
         self.said: list[Said] = []
         self.steps: list[Step] = []
         self._seen: set[tuple[str, bool, bool]] = set()
@@ -96,6 +102,7 @@ class History:
         label = text(ingredient.get("active_manifest"))
         recorded = mapping(ingredient.get("validation_results"))
         failures = [*codes(recorded, "failure"), *map(code, sequence(ingredient.get("validation_status")))]
+        failures += self._failed_now.get(label, [])
         manifest = mapping(self._manifests.get(label))
         recorded_trust = TRUSTED in codes(recorded, "success") and UNTRUSTED not in failures
         state: Literal["absent", "trusted", "valid", "invalid"] = "valid"
@@ -124,11 +131,14 @@ def terms(value: Any) -> list[str]:
 
 
 def codes(results: Json, kind: str) -> list[str]:
-    """Status codes of one kind (success, informational, failure), of the manifest and of what changed below it."""
-    found = [code(one) for one in sequence(mapping(results.get("activeManifest")).get(kind))]
+    """Status codes of one kind (success, informational, failure) of the active manifest."""
+    return [code(one) for one in sequence(mapping(results.get("activeManifest")).get(kind))]
+
+
+def deltas(results: Json, kind: str) -> Iterator[Any]:
+    """Yield each status of one kind that ingredients have now and had not when they were used."""
     for delta in map(mapping, sequence(results.get("ingredientDeltas"))):
-        found += [code(one) for one in sequence(mapping(delta.get("validationDeltas")).get(kind))]
-    return found
+        yield from sequence(mapping(delta.get("validationDeltas")).get(kind))
 
 
 def code(status: Any) -> str:
@@ -140,15 +150,6 @@ def manifest_of(status: Any) -> str:
     """The label of the manifest that a status is about; empty where it names none."""
     found = _MANIFEST_OF_URI.search(text(mapping(status).get("url")))
     return found[1] if found else ""
-
-
-def _trust_deltas(results: Json) -> Iterator[tuple[str, bool]]:
-    """Yield the manifests whose signer is now found trusted, then those whose is not, which counts more."""
-    for kind, wanted in (("success", TRUSTED), ("failure", UNTRUSTED)):
-        for delta in map(mapping, sequence(results.get("ingredientDeltas"))):
-            for status in sequence(mapping(delta.get("validationDeltas")).get(kind)):
-                if code(status) == wanted:
-                    yield manifest_of(status), wanted == TRUSTED
 
 
 def _types(value: Any, depth: int) -> Iterator[str]:

@@ -12,9 +12,22 @@ from typing import Literal
 
 from remarque.errors import Undecodable
 from remarque.labels.carriers import READABLE
-from remarque.labels.codes import TRUSTED, UNREADABLE, is_about_trust
+from remarque.labels.codes import TRUSTED, UNREADABLE, UNTRUSTED
 from remarque.labels.contexts import c2pa, reading_context
-from remarque.labels.history import History, Json, Said, Step, code, codes, manifest_of, mapping, sequence, terms, text
+from remarque.labels.history import (
+    History,
+    Json,
+    Said,
+    Step,
+    code,
+    codes,
+    deltas,
+    manifest_of,
+    mapping,
+    sequence,
+    terms,
+    text,
+)
 from remarque.labels.vocabulary import COMPOSITE, TRAINED, Statement, statement_of
 
 __all__ = ["State", "Store", "read_store"]
@@ -35,8 +48,9 @@ class Store:
 
     ``statement`` is what the active manifest, or an intact one that it was made from, says about AI; ``trusted``
     whether a trusted signer says so; ``inherited`` whether only an earlier manifest does; ``origin`` the source type
-    that the statement rests on, one of the known terms. ``passed``, ``noted`` and ``failures`` are C2PA status codes; a
-    store that cannot be read has the failure ``unreadable``. ``report`` is the library's.
+    that the statement rests on, one of the known terms. ``passed``, ``noted`` and ``failures`` are C2PA status codes of
+    the active manifest, ``failures_below`` of those that it was made from; a store that cannot be read has the failure
+    ``unreadable``. ``report`` is the library's.
     """
 
     state: State
@@ -50,6 +64,7 @@ class Store:
     passed: tuple[str, ...] = ()
     noted: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    failures_below: tuple[str, ...] = ()
     report: Json = field(default_factory=dict)
 
     @property
@@ -78,6 +93,8 @@ def read_store(data: bytes, mime: str, *, trust_anchors: bytes = b"", developmen
             return Store("remote")
         if _shows_a_store(data):
             return Store("invalid", failures=(UNREADABLE,))
+        if mime in READABLE and not _is_broken(data, mime):
+            return Store("absent")  # the library refuses what can hold no store, as a bare JPEG XL codestream
         raise Undecodable("the picture's container is broken") from error
     return _judged(report)
 
@@ -111,6 +128,7 @@ def _judged(report: Json) -> Store:
         passed=passed,
         noted=noted,
         failures=failures,
+        failures_below=tuple(dict.fromkeys(map(code, deltas(results, "failure")))),
         report=report,
     )
     if not store.active:
@@ -125,12 +143,9 @@ def _own_signer_is_trusted(results: Json, active: str) -> bool:
     """
     successes = sequence(mapping(results.get("activeManifest")).get("success"))
     trusted = any(code(one) == TRUSTED and manifest_of(one) == active for one in successes)
-    own = sequence(mapping(results.get("activeManifest")).get("failure"))
-    return (
-        trusted
-        and all(code(one).startswith("cawg.") for one in own)
-        and all(code.startswith("cawg.") or is_about_trust(code) for code in codes(results, "failure"))
-    )
+    of_persons = all(one.startswith("cawg.") for one in codes(results, "failure"))
+    below = [code(one) for one in deltas(results, "failure")]
+    return trusted and of_persons and all(one == UNTRUSTED or one.startswith("cawg.") for one in below)
 
 
 def _with_statement(store: Store) -> Store:

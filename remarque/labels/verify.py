@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from remarque.answers import Layer, Verdict
 from remarque.labels.claims import systems
 from remarque.labels.codes import UNTRUSTED, meaning
-from remarque.labels.credentials import credentials_layer
+from remarque.labels.credentials import EARLIER, credentials_layer
 from remarque.labels.formats import sniff_label
 from remarque.labels.hints import Said, bounded, read_hints
 from remarque.labels.history import mapping, text
@@ -142,7 +142,9 @@ def _signer(store: Store) -> str:
 
 
 def _invalid(store: Store) -> str:
-    meanings = list(dict.fromkeys(meaning(code) for code in store.failures if code != UNTRUSTED))
+    failed = [meaning(code) for code in store.failures if code != UNTRUSTED]
+    failed += [EARLIER + meaning(code) for code in store.failures_below if code != UNTRUSTED]
+    meanings = list(dict.fromkeys(failed))
     found = f" What was found: {'; '.join(meanings[:_MAX_FAILURES])}." if meanings else ""
     return _INVALID + found
 

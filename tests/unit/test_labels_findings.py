@@ -112,6 +112,7 @@ def test_trust_in_an_earlier_signer_is_the_readers_and_not_the_editors() -> None
         assert known.layers[0].state == unknown.layers[0].state == "trusted"
         assert "an earlier signer who is trusted here says that it was made by AI" in known.summary
         assert "trusted by nobody here, says that it was made by AI" in unknown.summary
+        assert all("made from: the signer is on no trust list" in one["means"] for one in manifest(unknown)["failures"])
 
 
 def test_a_part_that_was_made_by_ai_makes_no_picture_that_was() -> None:
@@ -190,6 +191,18 @@ def test_an_invalid_label_says_in_words_what_was_found() -> None:
     reading = read(with_xmp(signed(source_type=TRAINED), CREDIT="later"), 0)
     assert reading.verdict is Verdict.INVALID_LABEL
     assert "What was found: the picture was changed after it was signed." in reading.summary
+
+
+def test_a_format_without_room_for_labels_is_read_as_one_without_label() -> None:
+    bare = b"\xff\x0a" + bytes(50)  # a JPEG XL codestream, which the C2PA library takes for a broken container
+    assert read(bare).verdict is Verdict.NOTHING_FOUND
+
+
+def test_a_manifest_that_the_library_cannot_parse_is_invalid() -> None:
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg"><metadata><c2pa:manifest>A A</c2pa:manifest></metadata></svg>'
+    reading = read(svg)
+    assert reading.verdict is Verdict.INVALID_LABEL
+    assert "the manifest cannot be read" in reading.summary
 
 
 def test_a_signature_without_time_stamp_is_said_to_have_none() -> None:
