@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pillow_heif
+import pillow_jxl  # noqa: F401  # makes Pillow read and write JPEG XL
 import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
 from remarque.labels.contexts import c2pa, signing_context
 from remarque.labels.request import LabelRequest
 from remarque.labels.signer import SigningKey, load_signing_key, make_development_pki
+
+pillow_heif.register_heif_opener()
 
 
 class Drawn(NamedTuple):
@@ -49,9 +53,10 @@ def _exif() -> Image.Exif:
 
 @functools.cache
 def pictures() -> tuple[Drawn, ...]:
-    """Every drawn file: all formats that can be labelled, with what makes their containers differ."""
+    """Every drawn picture: all formats that can be labelled but SVG, with what makes their containers differ."""
     rgb = Image.fromarray(_noise(61, 90, 3))
     rgba = Image.fromarray(_noise(61, 90, 4))
+    large = Image.fromarray(_noise(183, 270, 4))
     frames = [rgb, rgb.rotate(180), rgb.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     text = PngImagePlugin.PngInfo()
@@ -79,6 +84,19 @@ def pictures() -> tuple[Drawn, ...]:
         ("tiff-little-endian", "tiff", _saved(rgb, "TIFF")),
         ("tiff-pages-lzw", "tiff", _saved(rgb, "TIFF", compression="tiff_lzw", **many)),
         ("tiff-big-endian", "tiff", _tiff(">")),
+        ("heic", "heic", _saved(rgb, "HEIF", quality=60)),
+        # As telephones write it: tiles of a grid, turned by irot, with EXIF, profile and thumbnail.
+        (
+            "heic-grid-alpha-exif-icc",
+            "heic",
+            _saved(
+                large, "HEIF", quality=30, tile_size=128, thumbnails=[64], exif=_exif().tobytes(), icc_profile=profile
+            ),
+        ),
+        ("gif", "gif", _saved(rgb, "GIF")),
+        ("gif-animated-comment", "gif", _saved(rgb, "GIF", loop=0, duration=100, comment=b"hi", **many)),
+        ("jxl", "jxl", _saved(rgb, "JXL")),
+        ("jxl-container-alpha-exif", "jxl", _saved(rgba, "JXL", use_container=True, exif=_exif().tobytes()[6:])),
     ]
     return tuple(Drawn(name, f"image/{kind}", data) for name, kind, data in made)
 
@@ -89,9 +107,28 @@ def _tiff(order: Any) -> bytes:
     return file.getvalue()
 
 
+@functools.cache
+def drawings() -> tuple[Drawn, ...]:
+    """SVG as programs write it: plain; with a prefix, a document type, a byte order mark; with metadata of others."""
+    plain = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="4" height="4"/></svg>\n'
+    prefixed = (
+        '\ufeff<?xml version="1.0" encoding="utf-8"?>\n<!-- a > b, <svg> -->\n'
+        '<!DOCTYPE svg:svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">\n'
+        '<svg:svg xmlns:svg="http://www.w3.org/2000/svg"\r\n  aria-label=\'>"/>\' width="9" height="9"/>'
+    )
+    described = (
+        '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><title>Füchse</title>'
+        '<g><metadata id="not-this-one"/></g>'
+        '<metadata id="m"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></metadata></svg>'
+    )
+    empty = '<svg xmlns="http://www.w3.org/2000/svg"><metadata /></svg>'
+    made = {"svg": plain, "svg-prefixed": prefixed, "svg-described": described, "svg-empty-metadata": empty}
+    return tuple(Drawn(name, "image/svg+xml", text.encode()) for name, text in made.items())
+
+
 def drawn(name: str) -> Drawn:
     """The drawn file of that name."""
-    return next(one for one in pictures() if one.name == name)
+    return next(one for one in (*pictures(), *drawings()) if one.name == name)
 
 
 def pixels(data: bytes) -> list[tuple[str, tuple[int, int], bytes]]:

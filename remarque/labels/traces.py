@@ -2,8 +2,8 @@
 
 Two questions are answered here. Does a text show that a generator wrote it (``of_chunks``, ``of_fields``)? Such a trace
 says AI. And does a text give away how the picture was made: prompt, settings, graph (``is_recipe``, ``leaking``)? That
-is what its maker may want to keep. The bare name of a generator is a trace and no recipe. The implicit label of GB 45438
-is neither: it is a label.
+is what its maker may want to keep. The bare name of a generator is a trace and no recipe. GB 45438's implicit label is
+neither: it is a label.
 """
 
 import json

@@ -18,10 +18,10 @@ def read_xmp(data: bytes) -> bytes | None:
 
 
 def read_exif(data: bytes) -> bytes | None:
-    """Return the EXIF block; its box begins with the distance to the byte order mark."""
+    """Return the EXIF block; its box begins with the distance to the byte order mark, which pillow-jxl leaves out."""
     content = _content(data, b"Exif")
-    if content is None:
-        return None
+    if content is None or content.startswith((b"II*\x00", b"MM\x00*")):
+        return content
     start = 4 + int.from_bytes(content[:4], "big")
     if start >= len(content):
         raise Undecodable("the EXIF box is shorter than it says")

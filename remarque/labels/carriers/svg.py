@@ -13,6 +13,7 @@ from remarque.errors import Undecodable
 
 #: Where a start tag ends: attribute values may hold ``>``.
 _START_TAG = re.compile(rb"<[^\s/>\"']+(?:[^\"'>]|\"[^\"]*\"|'[^']*')*?(/?)>")
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _PACKET_BEGIN = re.compile(rb"<\?xpacket\s+begin=[^>]*\?>\s*\Z")
 _PACKET_END = re.compile(rb"\s*<\?xpacket\s+end=[^>]*\?>")
 
@@ -65,6 +66,8 @@ def _name(data: bytes, at: int) -> bytes:
 
 def _locate(data: bytes) -> _Found:
     """Parse the file once. Raises Undecodable if it is not well formed, not UTF-8, or no SVG."""
+    if data.startswith(_UTF16_MARKS):  # expat would follow it
+        raise Undecodable("the SVG is in another encoding than UTF-8")
     finder = _Finder()
     try:
         finder.parser.Parse(data, True)
@@ -86,6 +89,7 @@ class _Finder:
         self.parser.StartDoctypeDeclHandler = self._doctype
         self.parser.EntityDeclHandler = _refuse
         self.parser.ExternalEntityRefHandler = _refuse
+        self.parser.SkippedEntityHandler = _refuse
         self.root: int | None = None
         self.metadata: int | None = None
         self._path: list[str] = []
