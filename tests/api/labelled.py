@@ -32,7 +32,8 @@ class Labelled:
 def label(service: Service, image: bytes, **label: str) -> Labelled:
     """Label a picture, PNG or JPEG."""
     held = service.http.app.state.resources
-    request = LabelRequest(id=str(uuid.uuid4()), system=label.get("system", "Atelier"), created_at=datetime.now(UTC))
+    when = datetime.fromisoformat(label["created_at"]) if "created_at" in label else datetime.now(UTC)
+    request = LabelRequest(id=str(uuid.uuid4()), system=label.get("system", "Atelier"), created_at=when)
     done = stamp(image, request, held.labeller._signing.key)
     prints = fingerprint(image, interop=False, iscc=True)
     items = [{k: v for k, v in asdict(i).items() if v is not None} for i in prints.to_items() if i.alg != "pdq-region"]
