@@ -7,25 +7,18 @@ private to whoever made the picture.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from remarque.answers import Layer
 from remarque.errors import Undecodable
-from remarque.labels import exif, xmp
+from remarque.labels import exif, traces, xmp
 from remarque.labels.carriers import READABLE, png, scan_for_packet
 from remarque.labels.history import mapping
 from remarque.labels.vocabulary import Statement, source_type_term, statement_of
 
 Said = tuple[Layer, Statement]
 
-#: AUTOMATIC1111 and its forks end their parameters with such a line; Fooocus can write the same.
-_PARAMETERS = re.compile(r"(?:^|\n)Steps: \d+, .*(?:Sampler|CFG scale|Seed): ", re.DOTALL)
-#: Names with which generators sign EXIF Software or PNG Software; compared with the beginning.
-_GENERATORS = ("NovelAI", "Fooocus v", "ComfyUI", "InvokeAI", "Stable Diffusion", "AUTOMATIC1111")
-#: InvokeAI's keywords, old to new.
-_INVOKE = ("invokeai_metadata", "invokeai_graph", "invokeai_workflow", "sd-metadata", "Dream")
 #: GB 45438-2025, `Label`: 1 generated, 2 possibly, 3 suspected.
 _AIGC_LABELS = {"1": Statement.AI, "2": Statement.POSSIBLY_AI, "3": Statement.POSSIBLY_AI}
 #: Its fields. Others may hold anything, and are not repeated.
@@ -116,45 +109,13 @@ def _from_xmp(properties: Mapping[xmp.Name, tuple[str, ...]]) -> Iterator[Said]:
 
 
 def _from_exif(fields: Mapping[str, str]) -> Iterator[Said]:
-    traces = {}
-    if _PARAMETERS.search(fields.get("UserComment", "")):
-        traces["UserComment"] = "generation parameters as AUTOMATIC1111 writes them"
-    if fields.get("Software", "").startswith(_GENERATORS):
-        traces["Software"] = "the name of a generator"
-    # ComfyUI's WebP nodes put their graph into fields meant for the camera.
-    if any(_is_graph(fields.get(name, "").removeprefix(f"{key}:"), key) for name, key in _COMFY_FIELDS):
-        traces["Model"] = "a ComfyUI graph"
-    if traces:
-        yield _said("exif", Statement.AI, "traces of an image generator", {"traces": traces})
-
-
-_COMFY_FIELDS = (("Model", "prompt"), ("Make", "workflow"), ("Make", "prompt"), ("Model", "workflow"))
+    if found := traces.of_fields(fields):
+        yield _said("exif", Statement.AI, "traces of an image generator", {"traces": found})
 
 
 def _from_chunks(chunks: Mapping[str, str]) -> Iterator[Said]:
-    traces = {}
-    parameters = chunks.get("parameters", "")
-    if _PARAMETERS.search(parameters) or "fooocus_scheme" in chunks:
-        traces["parameters"] = "generation parameters as AUTOMATIC1111 or Fooocus write them"
-    for key in ("prompt", "workflow"):
-        if _is_graph(chunks.get(key, ""), key):
-            traces[key] = "a ComfyUI graph"
-    for key in _INVOKE:
-        if key in chunks:
-            traces[key] = "a keyword of InvokeAI"
-    if chunks.get("Software", "").startswith(_GENERATORS):
-        traces["Software"] = "the name of a generator"
-    if traces:
-        yield _said("chunks", Statement.AI, "traces of an image generator", {"traces": traces})
-
-
-def _is_graph(text: str, key: str) -> bool:
-    """Whether ``text`` is ComfyUI's graph: nodes with a class_type (prompt), or a list of typed nodes (workflow)."""
-    graph = mapping(_json(text))
-    if key == "workflow":
-        nodes = graph.get("nodes")
-        return isinstance(nodes, list) and any("type" in mapping(node) for node in nodes)
-    return any("class_type" in mapping(node) for node in graph.values())
+    if found := traces.of_chunks(chunks):
+        yield _said("chunks", Statement.AI, "traces of an image generator", {"traces": found})
 
 
 def _cn(
