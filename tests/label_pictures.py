@@ -14,7 +14,7 @@ import pillow_jxl  # noqa: F401  # makes Pillow read and write JPEG XL
 import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
-from remarque.labels.contexts import c2pa, signing_context
+from remarque.labels.contexts import c2pa, settings
 from remarque.labels.request import LabelRequest
 from remarque.labels.signer import SigningKey, load_signing_key, make_development_pki
 
@@ -155,7 +155,12 @@ def development(number: int = 0) -> Development:
     with tempfile.TemporaryDirectory() as folder:
         make_development_pki(Path(folder))
         key = load_signing_key(Path(folder, "chain.pem"), Path(folder, "key.pem"))
+        _PEMS[key] = Path(folder, "chain.pem").read_bytes(), Path(folder, "key.pem").read_bytes()
         return Development(key, Path(folder, "root.pem").read_bytes())
+
+
+#: Certificates and private key of each development key, for the C2PA library's own signer.
+_PEMS: dict[SigningKey, tuple[bytes, bytes]] = {}
 
 
 def request(**changes: Any) -> LabelRequest:
@@ -181,7 +186,7 @@ def signed_saying(
     parent: bytes | None = None,
     trust_anchors: bytes = b"",
 ) -> bytes:
-    """Sign anything at all with the C2PA library itself: what others, honest or not, can do."""
+    """Sign anything at all with the C2PA library itself, as others can, honest or not; ``key`` is a development key."""
     made: dict[str, Any] = {
         "action": "c2pa.created",
         "digitalSourceType": source_type or "http://c2pa.org/digitalsourcetype/empty",
@@ -201,7 +206,9 @@ def signed_saying(
         "assertions": [assertion],
     }
     out = io.BytesIO()
-    with c2pa.Builder(definition, context=signing_context(key, trust_anchors)) as builder:
+    signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", *_PEMS[key], None))
+    context = c2pa.Context.from_dict(settings(trust_anchors), signer=signer)
+    with c2pa.Builder(definition, context=context) as builder:
         if parent:
             builder.add_ingredient({"title": "p", "relationship": "parentOf", "label": "p"}, mime, io.BytesIO(parent))
         builder.sign(mime, io.BytesIO(data), out)
