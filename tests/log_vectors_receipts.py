@@ -131,6 +131,7 @@ def receipts() -> list[Case]:
         "fraction-in-a-payload": document(7, openings={"open": {"salt": SALTS["open"].hex(), "payload": FRACTION}}),
         "half-a-character": document(openings=opening("who", payload={"title": "\ud800"})),
         "half-a-character-in-a-name": document(openings=opening("who", payload={"\ud800": 1})),
+        "name-not-ascii": document(openings=opening("who", payload={"cr\u00e9ateur": "Zo\u00eb"})),
         "number-beyond-json": document(openings=opening("who", payload={"n": 2**53})),
         "deep-payload": document(openings=opening("who", payload={"n": nested(300)})),
         "half-a-character-in-the-proof": document(proof=text + "\ud800"),

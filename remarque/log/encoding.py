@@ -12,6 +12,8 @@ from remarque.errors import LogError
 
 #: Sizes and times fit a signed 64-bit integer everywhere.
 MAX_NUMBER = 2**63 - 1
+#: The largest whole number that every JSON program reads alike (RFC 8259 section 6).
+MAX_EXACT = 2**53 - 1
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -56,12 +58,13 @@ def read_text(data: bytes) -> str:
 
 
 def read_object(data: bytes) -> dict[str, Any]:
-    """Read a JSON object (UTF-8) in any spelling; a name that comes twice, halves of characters, NaN and numbers that
-    are not whole raise."""
+    """Read a JSON object (UTF-8) in any spelling. Names that come twice or are not ASCII, halves of characters, and
+    numbers that are not whole or beyond 2**53 raise: other programs would read something else."""
     try:
         value = json.loads(
             read_text(data),
             object_pairs_hook=_no_name_twice,
+            parse_int=_exact,
             parse_float=_not_whole,
             parse_constant=_not_whole,
         )
@@ -75,9 +78,15 @@ def read_object(data: bytes) -> dict[str, Any]:
 
 def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
-    if len(value) != len(pairs):
-        raise LogError("a JSON object with the same name twice")
+    if len(value) != len(pairs) or not all(name.isascii() for name in value):
+        raise LogError("a JSON object with the same name twice, or a name that is not ASCII")
     return value
+
+
+def _exact(text: str) -> int:
+    if len(text) > 17 or abs(int(text)) > MAX_EXACT:
+        raise LogError(f"a number that not every program reads alike: {text[:40]}")
+    return int(text)
 
 
 def _not_whole(text: str) -> Any:
