@@ -10,6 +10,7 @@ from demo.pictures import stripped, tampered
 from demo.service import Service
 from remarque.client import Client
 from tests.cli.conftest import Run, draw, png, save
+from tests.unit import answering
 
 
 @pytest.fixture
@@ -195,3 +196,28 @@ def test_wrong_use_of_what_is_written(run: Run, tmp_path: Path) -> None:
         ran = run("label", source, out, "--system", "Brush", *more)
         assert (ran.code, ran.out) == (2, ""), more
     assert not out.exists()
+
+
+def test_the_registry_is_asked_for_what_the_options_say_and_its_warnings_are_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = save(tmp_path / "a.png", 414), tmp_path / "b.png"
+    (tmp_path / "prompt.txt").write_text("a boat\n")
+    registry = answering.Service(answering.labelled(b"labelled", **{"Remarque-Warnings": "no_time_stamp"}))
+    monkeypatch.setattr("remarque.cli.signers.Client", lambda address, key, sleep: registry.client(key))
+    command = ("label", source, out, "--system", "Brush", "--registry", "https://registry.example")
+    more = ("--prompt-file", tmp_path / "prompt.txt", "--strip-metadata", "--profile", "cn", "--provider", "Ana")
+    plain = run(*command)
+    assert plain.code == 0
+    assert plain.out.endswith("(c2pa, xmp)  warning: no_time_stamp\n")
+    asked = run(*command, *more, "--json")
+    assert asked.json["results"][0]["warnings"] == ["no_time_stamp"]
+    assert out.read_bytes() == b"labelled"
+    first, second = (answering.sent(request)[1] for request in registry.requests)
+    assert first.keys() == {"system", "digital_source_type", "preferences", "on_invalid"}
+    assert {name: second[name] for name in second.keys() - first.keys()} == {
+        "prompt": "a boat",
+        "keep_metadata": False,
+        "profiles": ["cn"],
+        "provider": "Ana",
+    }

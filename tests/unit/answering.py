@@ -61,3 +61,11 @@ def labelled(content: bytes = b"PNG", **headers: str) -> httpx.Response:
         "Link": '<https://registry.example/v1/labels/l1>; rel="describedby"',
     }
     return httpx.Response(200, content=content, headers=told | headers)
+
+
+def sent(request: httpx.Request) -> tuple[bytes, dict[str, Any]]:
+    """The picture and the JSON of a multipart body."""
+    body = request.read()
+    boundary = body.partition(b"\r\n")[0]
+    _, image, label, _ = body.split(boundary)
+    return image.partition(b"\r\n\r\n")[2][:-2], json.loads(label.partition(b"\r\n\r\n")[2])

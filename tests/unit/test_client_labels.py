@@ -1,6 +1,5 @@
 """Labels through the clients: a picture comes back labelled or not at all, and nothing is lost on the way."""
 
-import json
 import os
 from datetime import UTC, datetime
 from io import BytesIO
@@ -17,15 +16,7 @@ from PIL import Image, ImageCms
 from remarque.client import write_whole
 from remarque.client.pictures import MODES, encode
 from remarque.errors import AnswerNotUnderstood, InvalidRequest, ServiceRefused, ServiceUnreachable
-from tests.unit.answering import Service, labelled, problem
-
-
-def sent(request: httpx.Request) -> tuple[bytes, dict[str, Any]]:
-    """The picture and the JSON of a multipart body."""
-    body = request.read()
-    boundary = body.partition(b"\r\n")[0]
-    _, image, label, _ = body.split(boundary)
-    return image.partition(b"\r\n\r\n")[2][:-2], json.loads(label.partition(b"\r\n\r\n")[2])
+from tests.unit.answering import Service, labelled, problem, sent
 
 
 def clouds(mode: str = "RGB", size: int = 24) -> Image.Image:
