@@ -20,13 +20,14 @@ from app.bases import Base, Bases
 from app.db import Database
 from app.tables import LogEntry, Opening, TreeHead
 from remarque.answers import Fingerprint
-from remarque.errors import InvalidFingerprint, LogError, NotReady
+from remarque.errors import InvalidFingerprint, LogError, NotKept, NotReady
 from remarque.fingerprints.packing import unpack_regions
 from remarque.log.entries import Entry
 from remarque.log.merkle import EMPTY_ROOT
+from remarque.matching.asking import State
+from remarque.matching.feeding import feed
 from remarque.matching.labels import LabelMatcher
 from remarque.matching.matcher import Frozen, Matcher, View
-from remarque.preferences import Claim, parse_preferences
 
 #: A committed declaration must be seen by every worker within a second.
 FOLLOW_SECONDS = 0.25
@@ -120,6 +121,21 @@ class Index:
         self._require_fresh()
         return self.matcher.view
 
+    def state_at(self, tree_size: int) -> State:
+        """An earlier state that was signed, at the time that was logged for it. Raises NotKept, NotReady.
+
+        What was erased since is in none. This alone asks the database: which states there were, it knows alone.
+        """
+        if tree_size == self.view.tree_size == 0:
+            return State(self.matcher, self.view)
+        with self._database.reading() as session:
+            head = session.get(TreeHead, tree_size)
+        if head is None:
+            raise NotKept(f"No state of tree size {tree_size} was signed; the newest is {self.view.tree_size}.")
+        if tree_size > self.view.tree_size:  # another worker committed it a moment ago
+            self.catch_up()
+        return State(self.matcher, self.matcher.view_at(tree_size, head.root.hex()), head.at.timestamp())
+
     @property
     def label_view(self) -> View:
         """The state that is searched for labels. Raises NotReady as ``view`` does."""
@@ -172,24 +188,12 @@ class Index:
                 followed.apply(index, entry, opening)
 
     def _feed_declaration(self, index: int, entry: Entry, opening: Payload) -> None:
-        if entry.type == "declare" and opening is not None:
-            self.matcher.declare(
-                index,
-                id=opening["id"],
-                claim=Claim(opening["claim"]),
-                preferences=parse_preferences(opening["preferences"]),
-                fingerprints=[Fingerprint(**item) for item in opening["fingerprints"]],
-                regions=unpack_regions(opening["regions"]) if "regions" in opening else None,
-                valid_until=opening.get("valid_until"),
-            )
-        elif entry.type == "change" and opening is not None:
-            self.matcher.change(
-                index, ref=int(entry.fields["ref"]), preferences=parse_preferences(opening["preferences"])
-            )
-        elif entry.type == "withdraw":
-            self.matcher.withdraw(index, ref=int(entry.fields["ref"]))
+        ref = entry.fields.get("ref")
+        feed(self.matcher, index, entry.type, None if ref is None else int(ref), opening)
 
     def _feed_label(self, index: int, entry: Entry, opening: Payload) -> None:
+        if entry.type == "erase":
+            self.labels.erase(index, ref=int(entry.fields["ref"]))
         # Labels of the first versions have no list of fingerprints, and are not found again.
         if entry.type != "label" or opening is None or not opening.get("fingerprints"):
             return

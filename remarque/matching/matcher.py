@@ -24,7 +24,7 @@ from remarque.log.merkle import EMPTY_ROOT
 from remarque.matching.index import Hits, words
 from remarque.matching.regions import RADIUS, Declared, RegionMatch, accept
 from remarque.matching.searchable import Algorithm, Searchable
-from remarque.matching.works import Statement, Works
+from remarque.matching.works import ID_BYTES, ID_PREFIX, NONE, Statement, Works
 from remarque.preferences import Category, Claim, Preference
 
 #: 31 of 256 bits is the radius of the reference matcher (python-threatexchange, PDQ_CONFIDENT_MATCH_THRESHOLD); the
@@ -136,6 +136,21 @@ class Matcher:
         """From entry ``index`` on, the declaration of entry ``ref`` says nothing."""
         self._works.state(index, ref=ref, statement=None)
 
+    def erase(self, index: int, *, ref: int) -> None:
+        """Forget the declaration of entry ``ref``, as entry ``index`` asks.
+
+        It matches in no state, older ones included, and nothing of it is in arrays that are stored from now on.
+        """
+        self._works.erase(ref)
+
+    def declare_erased(self, index: int) -> None:
+        """Keep the place of the declaration of entry ``index``, of which nothing is left to be fed: the entries that
+        follow may speak of it.
+        """
+        nothing = Statement({}, Claim.SELF)
+        self._works.add(index, id=ID_PREFIX + "00" * ID_BYTES, statement=nothing, valid_until=None)
+        self._works.erase(index)
+
     def advance(self, tree_size: int, root: str) -> None:
         """Publish all that was fed so far as the state of the log at ``tree_size`` with that root (hex)."""
         for searchable in self._searchable.values():
@@ -154,9 +169,32 @@ class Matcher:
     def arrays(self, frozen: Frozen) -> dict[str, NDArray[Any]]:
         """Index a frozen state anew, as arrays. Any thread may call it while the writer goes on."""
         found = dict(frozen.works)
+        erased = self._works.erased()  # as of now: later than the state is no harm
         for name, searchable in self._searchable.items():
-            found |= searchable.arrays(frozen.view.rows[name])
+            found |= searchable.arrays(frozen.view.rows[name], erased)
         return found
+
+    def view_at(self, tree_size: int, root: str) -> View:
+        """The state of an earlier log, of that size and root (hex). ``tree_size`` is at most that of ``view``."""
+        works, rows = self._works.declared_before(tree_size), self._view.rows
+        each = self._searchable.items()
+        return View(tree_size, root, {name: held.rows_of(works, rows[name])[0] for name, held in each})
+
+    def active(self, view: View) -> tuple[View, dict[str, NDArray[Any]]]:
+        """What speaks in a state and nothing else, indexed anew: the state as these arrays hold it, and the arrays.
+
+        They depend on that alone: not on what was withdrawn or erased before, nor on how the matcher was fed. What has
+        expired is among them. Any thread may call it while the writer goes on.
+        """
+        slots = np.arange(self._works.declared_before(view.tree_size))
+        places = self._works.statements(slots, view.tree_size)
+        chosen = np.flatnonzero(places != NONE)
+        found = self._works.only(chosen, places[chosen])
+        rows = {}
+        for name, searchable in self._searchable.items():
+            found |= searchable.only(view.rows[name], chosen)
+            rows[name] = len(found[f"{name}_slot"])
+        return View(view.tree_size, view.root, rows), found
 
     def rebase(self, base: Mapping[str, NDArray[Any]]) -> None:
         """Let stored arrays, possibly mapped from a file, hold the first rows. The writer calls it.
@@ -244,7 +282,7 @@ class Matcher:
     def _agreeing(self, view: View, asked: Regions) -> dict[int, RegionMatch]:
         """The works of which enough regions lie in the picture, by slot."""
         stored, rows = self._regions, view.rows[REGION.name]
-        hits = stored.index.search(words(asked.hashes), REGION.radius, rows)
+        hits = self._speaking(stored.index.search(words(asked.hashes), REGION.radius, rows), view)
         near, place = np.unique(hits.row, return_inverse=True)
         if not len(near):
             return {}
@@ -254,15 +292,22 @@ class Matcher:
             each = np.arange(start, stop)
             says, places = stored.columns["says"].take(each), stored.columns["place"].take(each)
             regions = declared_regions(stored.hashes(start, stop), places, says)
-            return Declared(regions, self._shared(regions, rows))
+            return Declared(regions, self._shared(regions, view))
 
         local = Hits(hits.query, place.astype(np.int64), hits.distance)
         works = stored.slots.take(near).astype(np.int64)
         return {match.work: match for match in accept(local, asked, works, declared)}
 
-    def _shared(self, regions: Regions, rows: int) -> NDArray[np.int64]:
+    def _speaking(self, hits: Hits, view: View) -> Hits:
+        """Of hits among the regions, those of works that speak in a state: what has ended has no say in the rest."""
+        slots, place = np.unique(self._regions.slots.take(hits.row), return_inverse=True)
+        kept = (self._works.statements(slots.astype(np.int64), view.tree_size) != NONE)[place]
+        return hits if kept.all() else Hits(hits.query[kept], hits.row[kept], hits.distance[kept])
+
+    def _shared(self, regions: Regions, view: View) -> NDArray[np.int64]:
         """How many works hold a region near each of these, which are stored themselves."""
-        hits = self._regions.index.search(words(regions.hashes), SHARED_RADIUS, rows)
+        rows = view.rows[REGION.name]
+        hits = self._speaking(self._regions.index.search(words(regions.hashes), SHARED_RADIUS, rows), view)
         pairs = np.unique(np.stack([hits.query, self._regions.slots.take(hits.row).astype(np.int64)]), axis=1)
         return np.bincount(pairs[0], minlength=len(regions)).astype(np.int64)
 

@@ -68,11 +68,35 @@ class Searchable:
         """The hashes of these rows, uint8 (stop - start, size)."""
         return to_bytes(self.index.slice(start, stop))
 
-    def arrays(self, rows: int) -> dict[str, NDArray[Any]]:
-        """The first ``rows`` rows, indexed anew, as arrays to be stored."""
-        own: dict[str, NDArray[Any]] = dict(MihIndex.build(self.index.hashes(rows), self.algorithm.radius).arrays)
-        own["slot"] = self.slots.rows(rows)
-        own |= {name: column.rows(rows) for name, column in self.columns.items()}
+    def arrays(self, rows: int, erased: NDArray[np.bool_] | None = None) -> dict[str, NDArray[Any]]:
+        """The first ``rows`` rows, indexed anew, as arrays to be stored.
+
+        ``erased``: by slot; their rows keep their places and hold zeros.
+        """
+        hashes, slots = self.index.hashes(rows), self.slots.rows(rows)
+        values = {name: column.rows(rows) for name, column in self.columns.items()}
+        if erased is not None and erased.any():
+            gone = erased[slots]
+            for held in (hashes, *values.values()):
+                held[gone] = 0
+        return self._stored(hashes, slots, values)
+
+    def only(self, rows: int, chosen: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Of the first ``rows`` rows those of the chosen works, which are numbered anew, as arrays to be stored.
+
+        ``chosen``: slots, ascending.
+        """
+        slots = self.slots.rows(rows)
+        renumbered = np.searchsorted(chosen, slots)
+        kept = renumbered < len(chosen)
+        kept[kept] = chosen[renumbered[kept]] == slots[kept]
+        values = {name: column.rows(rows)[kept] for name, column in self.columns.items()}
+        return self._stored(self.index.hashes(rows)[kept], renumbered[kept].astype(np.int32), values)
+
+    def _stored(
+        self, hashes: Words, slots: NDArray[np.int32], values: Mapping[str, NDArray[Any]]
+    ) -> dict[str, NDArray[Any]]:
+        own = {**MihIndex.build(hashes, self.algorithm.radius).arrays, "slot": slots, **values}
         return {f"{self.algorithm.name}_{name}": array for name, array in own.items()}
 
     def rebase(self, base: Mapping[str, NDArray[Any]]) -> None:

@@ -23,6 +23,8 @@ ID_BYTES = 16
 NONE = -1
 #: A time that never comes: declarations without an end.
 FOREVER = np.iinfo(np.int64).max
+#: A time that was always past: the end of what was erased, in every state of the log.
+ERASED = np.iinfo(np.int64).min
 
 _CATEGORIES = tuple(Category)
 _VALUES: tuple[Preference | None, ...] = (None, *Preference)
@@ -73,13 +75,15 @@ class Works:
         given = base or {}
         self._entry = Column(np.int64, base=given.get("work_entry"))
         self._id = Column(np.uint8, ID_BYTES, base=given.get("work_id"))
-        self._until = Column(np.int64, base=given.get("work_until"))
         self._said_at = Column(np.int64, base=given.get("statement_entry"))
         self._said_before = Column(np.int32, base=given.get("statement_before"))
         self._said = Column(np.uint32, base=given.get("statement_code"))
-        # The one thing that changes in place: a reader finds an older or a newer head, and both lead back to its own.
+        # The two things that change in place, and so are kept in memory. Of the newest statement a reader finds an
+        # older or a newer one, and both lead back to its own; what is erased shall end for every reader at once.
         self._newest = Column(np.int32)
         self._newest.append(given.get("work_newest", ()))
+        self._until = Column(np.int64)
+        self._until.append(given.get("work_until", ()))
 
     def __len__(self) -> int:
         return len(self._entry)
@@ -101,6 +105,20 @@ class Works:
         slot = self.slot_of(ref)
         self._newest.replace(slot, self._append(entry, int(self._newest[slot]), statement))
 
+    def erase(self, ref: int) -> None:
+        """The declaration of entry ``ref`` has never said anything, whatever the state that is asked about.
+
+        One that is not held is erased already: what is stored of a state holds nothing of those that ended before it.
+        """
+        slot = self._place_of(ref)
+        if slot < len(self._entry) and self._entry[slot] == ref:
+            self._until.replace(slot, ERASED)
+
+    def erased(self) -> NDArray[np.bool_]:
+        """Which slots are erased."""
+        erased: NDArray[np.bool_] = self._until.rows(len(self)) == ERASED
+        return erased
+
     def _append(self, entry: int, before: int, statement: Statement | None) -> int:
         place = len(self._said)
         self._said_at.append([entry])
@@ -110,12 +128,21 @@ class Works:
 
     def slot_of(self, entry: int) -> int:
         """The slot of the declaration made by that entry. Raises LogError where it made none."""
+        slot = self._place_of(entry)
+        if slot == len(self._entry) or self._entry[slot] != entry:
+            raise LogError(f"entry {entry} declares nothing")
+        return slot
+
+    def declared_before(self, tree_size: int) -> int:
+        """How many of the works were declared in a log of that size: the first so many slots."""
+        return self._place_of(tree_size)
+
+    def _place_of(self, entry: int) -> int:
+        """The first slot of that entry or a later one."""
         low, high = 0, len(self._entry)
         while low < high:
             middle = (low + high) // 2
             low, high = (middle + 1, high) if self._entry[middle] < entry else (low, middle)
-        if low == len(self._entry) or self._entry[low] != entry:
-            raise LogError(f"entry {entry} declares nothing")
         return low
 
     def claim_of(self, entry: int) -> Claim:
@@ -141,13 +168,45 @@ class Works:
             place = int(self._said_before[place])
         return None if place == NONE else unpack(int(self._said[place]))
 
+    def statements(self, slots: NDArray[np.int64], tree_size: int) -> NDArray[np.int64]:
+        """The statement, by its place, that holds for each of these works in the log of that size.
+
+        NONE for those that say nothing (any more); what has expired is not among them.
+        """
+        places = self._newest.take(slots).astype(np.int64)
+        while True:
+            later = np.flatnonzero(places != NONE)
+            later = later[self._said_at.take(places[later]) >= tree_size]
+            if not len(later):
+                break
+            places[later] = self._said_before.take(places[later])
+        there = np.flatnonzero(places != NONE)
+        ended = there[self._said.take(places[there]) == _ENDED]
+        places[ended] = NONE
+        places[self._until.take(slots) == ERASED] = NONE
+        return places
+
+    def only(self, slots: NDArray[np.int64], places: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """These works alone, each with one statement, as arrays to be stored."""
+        return {
+            "work_entry": self._entry.take(slots),
+            "work_id": self._id.take(slots),
+            "work_until": self._until.take(slots),
+            "work_newest": np.arange(len(slots), dtype=np.int32),
+            "statement_entry": self._said_at.take(places),
+            "statement_before": np.full(len(slots), NONE, np.int32),
+            "statement_code": self._said.take(places),
+        }
+
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything, as arrays to be stored; deterministic in the entries that were fed."""
+        """Everything but what is erased, as arrays to be stored; deterministic in the entries that were fed."""
         works, statements = len(self._entry), len(self._said)
+        until, ids = self._until.rows(works), self._id.rows(works)
+        ids[until == ERASED] = 0
         return {
             "work_entry": self._entry.rows(works),
-            "work_id": self._id.rows(works),
-            "work_until": self._until.rows(works),
+            "work_id": ids,
+            "work_until": until,
             "work_newest": self._newest.rows(works),
             "statement_entry": self._said_at.rows(statements),
             "statement_before": self._said_before.rows(statements),

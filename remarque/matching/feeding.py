@@ -1,0 +1,53 @@
+"""Entries of the log into a matcher: the one place that knows what each type means for what is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from remarque.answers import Fingerprint
+from remarque.errors import InvalidFingerprint, InvalidPreference, LogError
+from remarque.fingerprints.packing import unpack_regions
+from remarque.matching.matcher import Matcher
+from remarque.preferences import Claim, parse_preferences
+
+Opening = Mapping[str, Any]
+
+
+def feed(matcher: Matcher, index: int, entry_type: str, ref: int | None, opening: Opening | None) -> None:
+    """Feed one entry: its type, the entry it is about, and what it commits to unless that was erased.
+
+    Types that are not about declarations change nothing. Raises LogError on an opening that no entry has.
+    """
+    try:
+        _feed(matcher, index, entry_type, ref, opening)
+    except (InvalidFingerprint, InvalidPreference, KeyError, TypeError, ValueError) as error:
+        raise LogError(f"the opening of entry {index} cannot be read: {error!r}") from error
+
+
+def _feed(matcher: Matcher, index: int, entry_type: str, ref: int | None, opening: Opening | None) -> None:
+    match entry_type:
+        case "declare" if opening is None:
+            matcher.declare_erased(index)
+        case "declare" if opening is not None:
+            matcher.declare(
+                index,
+                id=opening["id"],
+                claim=Claim(opening["claim"]),
+                preferences=parse_preferences(opening["preferences"]),
+                fingerprints=[Fingerprint(**item) for item in opening["fingerprints"]],
+                regions=unpack_regions(opening["regions"]) if "regions" in opening else None,
+                valid_until=opening.get("valid_until"),
+            )
+        case "change" if opening is not None:  # without one, its declaration is erased
+            matcher.change(index, ref=_about(index, ref), preferences=parse_preferences(opening["preferences"]))
+        case "withdraw":
+            matcher.withdraw(index, ref=_about(index, ref))
+        case "erase":
+            matcher.erase(index, ref=_about(index, ref))
+
+
+def _about(index: int, ref: int | None) -> int:
+    if ref is None or not 0 <= ref < index:
+        raise LogError(f"entry {index} is not about an earlier one")
+    return ref
