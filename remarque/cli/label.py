@@ -166,10 +166,13 @@ def _pairs(source: Path, out: Path) -> list[tuple[Path, Path]]:
 
 def _label_whole(source: Path, target: Path, sign: Sign) -> dict[str, Any]:
     """As ``_label``, for a picture that somebody may still be writing."""
-    if reason := watching.broken(source):
-        return _result(
-            source, target, problem={"code": "not_whole", "detail": f"no whole picture, or not yet: {reason}"}
-        )
+    try:
+        reason = watching.broken(source)
+    except OSError as error:
+        return _result(source, target, problem=problem(error))
+    if reason is not None:
+        detail = f"no whole picture, or not yet: {reason}"
+        return _result(source, target, problem={"code": "not_whole", "detail": detail})
     return _label(source, target, sign)
 
 

@@ -103,14 +103,13 @@ class Watcher:
             return
         try:
             found = list(pictures_below(self._source))
+            marks = {path: _mark(path) for path in (*found, *(self._seen.keys() - set(found)))}
         except OSError as error:  # a folder went while it was read, or the disk did
-            self._pause(f"{error.filename}: {error.strerror or error}")
+            self._pause(f"{error.filename or self._source}: {error.strerror or error}")
             return
-        gone = self._seen.keys() - set(found)
-        for path in [*found, *gone]:
+        for path, mark in marks.items():
             if stop.is_set():
                 return
-            mark = _mark(path)
             if mark is None:
                 self._seen.pop(path, None)
                 self.failed.discard(path)
@@ -212,19 +211,21 @@ def _mark(path: Path) -> Mark | None:
     """The size and time of a file, None where it went."""
     try:
         status = os.stat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_size, status.st_mtime_ns
 
 
 def broken(path: Path) -> str | None:
-    """Why a picture cannot be read to its end, or None."""
+    """Why a picture cannot be read to its end, or None. Raises OSError where the system refuses to read the file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # how large is too large the signer says
             with Image.open(path) as image:
                 image.load()
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # Pillow's own have no number
+            raise
         # On broken files Pillow's plug-ins raise errors of many families: no list of them is complete.
         return str(error) or type(error).__name__
     return None

@@ -202,6 +202,33 @@ def test_a_full_disk_is_told_once_and_tried_again(folder: Folder, monkeypatch: p
     assert folder.written() == {"a.png"}
 
 
+def test_a_file_that_may_not_be_read_yet_is_tried_again(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    path = save(folder.source / "a.png", 520)
+    with monkeypatch.context() as patch:
+        patch.setattr("PIL.Image.open", locked)
+        folder.wait(3 * RETRY_SECONDS)
+    assert [result["problem"]["code"] for result in folder.shown] == ["unreadable"]
+    assert folder.watcher.failed == {path}
+    folder.wait(2 * RETRY_SECONDS)
+    assert folder.signed == ["a.png"]
+    assert not folder.watcher.failed
+
+
+def test_a_folder_that_cannot_be_read_is_waited_for(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away = folder.source.rename(folder.source.with_name("away"))
+    folder.wait(3 * RETRY_SECONDS)
+    assert capsys.readouterr().err.count("No such file") == 1
+    away.rename(folder.source)
+    save(folder.source / "a.png", 521)
+    folder.wait(2 * RETRY_SECONDS)
+    assert folder.signed == ["a.png"]
+
+
 def test_a_key_that_may_not_label_ends_it(folder: Folder) -> None:
     def forbidden(name: str, data: bytes) -> Signed:
         raise ServiceRefused("not with this key", slug="scope-missing", status=403, problem={})
