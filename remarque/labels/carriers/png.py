@@ -17,6 +17,7 @@ _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _MAX_TEXT = 8 << 20
 #: Printable Latin-1, no space at either end (PNG 3rd edition, 11.3.3.1).
 _KEYWORD = re.compile(r"(?! )[ -~\xa1-\xff]{1,79}(?<! )")
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 class _Chunk(NamedTuple):
@@ -60,8 +61,10 @@ def write_text(data: bytes, keyword: str, text: str) -> bytes:
     The standard knows Latin-1 here alone. Other text is written in UTF-8, as generators do and ``read_text`` expects;
     whoever can should send ASCII (JSON can be escaped). Raises InvalidLabelRequest for what does not fit.
     """
-    if not _KEYWORD.fullmatch(keyword) or "\x00" in text:
-        raise InvalidLabelRequest("a PNG keyword has 1 to 79 letters without spaces around them, its text no zero")
+    if not _KEYWORD.fullmatch(keyword) or _NOT_TEXT.search(text):
+        raise InvalidLabelRequest(
+            "a PNG keyword has 1 to 79 letters without spaces around them, its text no zeros or half characters"
+        )
     data = without_text(data, {keyword})
     body = keyword.encode("latin-1") + b"\x00" + text.encode()
     for old in _chunks(data):
