@@ -27,10 +27,11 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 class LabelRequest:
     """A label to be written.
 
-    ``id`` is a UUID in lower case, ``created_at`` an aware datetime; ``system``, ``system_version``, ``provider`` and
-    ``constraint`` hold 1 to 200 characters without controls. ``preferences`` may name the four CAWG categories;
-    ``unknown`` leaves one out. ``prompt`` (1 to 10,000 characters) is written only because it is given.
-    ``profiles`` may hold ``cn`` (GB 45438-2025 implicit label), which needs a ``provider``.
+    ``id`` is a UUID in lower case, ``created_at`` an aware datetime; ``system``, ``system_version``, ``provider``,
+    ``constraint`` and ``cn_producer`` hold 1 to 200 characters without controls. ``preferences`` may name the four
+    CAWG categories; ``unknown`` leaves one out. ``prompt`` (1 to 10,000 characters) is written only because it is
+    given. ``profiles`` may hold ``cn`` (GB 45438-2025 implicit label), which needs ``cn_producer``: the code that TC260
+    gave to the provider. It is never derived from anything, for a made-up code would be a false statement.
     Raises InvalidLabelRequest for anything else.
     """
 
@@ -44,6 +45,7 @@ class LabelRequest:
     constraint: str | None = None
     prompt: str | None = None
     profiles: tuple[str, ...] = ()
+    cn_producer: str | None = None
 
     def __post_init__(self) -> None:
         if not _UUID.fullmatch(self.id):
@@ -53,7 +55,7 @@ class LabelRequest:
         if self.digital_source_type not in LABEL_TYPES:
             raise InvalidLabelRequest(f"digital_source_type is one of {', '.join(sorted(LABEL_TYPES))}")
         _require_text("system", self.system)
-        for name in ("system_version", "provider", "constraint"):
+        for name in ("system_version", "provider", "constraint", "cn_producer"):
             if (text := getattr(self, name)) is not None:
                 _require_text(name, text)
         if self.prompt is not None:
@@ -63,8 +65,8 @@ class LabelRequest:
             raise InvalidLabelRequest("a constraint needs a category that is constrained")
         if set(self.profiles) - {"cn"}:
             raise InvalidLabelRequest("the only profile is cn")
-        if self.profiles and self.provider is None:
-            raise InvalidLabelRequest("the profile cn names the producer: give a provider")
+        if self.profiles and self.cn_producer is None:
+            raise InvalidLabelRequest("the profile cn names the producer by its code: none is configured here")
         # A plain copy: a read-only view of a mapping cannot be sent to another process.
         object.__setattr__(self, "preferences", dict(self.preferences))
 
@@ -72,6 +74,11 @@ class LabelRequest:
     def urn(self) -> str:
         """The id as a URN (RFC 9562)."""
         return uuid.UUID(self.id).urn
+
+    @property
+    def system_with_version(self) -> str:
+        """The system, and its version where one is given."""
+        return " ".join(filter(None, (self.system, self.system_version)))
 
     @property
     def when(self) -> str:

@@ -1,4 +1,4 @@
-"""The certificate and key that sign labels: loading them with checks, and making a development pair.
+"""The certificate that labels are signed with and what signs for it: checked when loaded; making a development pair.
 
 A chain is PEM text with the leaf first. The leaf profile is the one that c2pa-rs accepts and the C2PA specification
 asks for (2.4, "C2PA signing certificate"): EC P-256, BasicConstraints CA=false, KeyUsage digitalSignature, SKI, AKI,
@@ -9,18 +9,21 @@ import itertools
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from remarque.errors import SigningUnavailable
+from remarque.labels.signatures import PrivateKey, PublicKey, algorithm_of, in_cose_form, sign
 
 #: c2pa-kp-claimSigning, and the older usages that C2PA's valid_eku_oids.cfg lists; each must stand in trust_config.
 CLAIM_SIGNING = x509.ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
@@ -40,47 +43,101 @@ _DEVELOPMENT_YEARS = 10
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
+Sign = Callable[[bytes], bytes]
+
+#: What a signer is asked to sign before it is used: shows that it holds the key of the certificate, and is no claim.
+_TEST_MESSAGE = b"remarque: does this signer hold the key of its certificate?"
+
+
 @dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A certificate chain (PEM, leaf first), its private key (PEM) and the C2PA name of the algorithm.
+class Certificate:
+    """A certificate chain (PEM, leaf first) and the C2PA name of the algorithm: public data, for any process.
 
     ``development`` says that the chain ends in this server's own root, which nobody else trusts.
     """
 
-    chain_pem: bytes
-    key_pem: bytes = field(repr=False)
+    chain_pem: bytes = field(repr=False)
     algorithm: str = "es256"
     development: bool = False
+
+    @property
+    def thumbprint(self) -> str:
+        """SHA-256 of the leaf's DER, hex: how a record names the certificate."""
+        return self.leaf.fingerprint(hashes.SHA256()).hex()
+
+    @property
+    def subject(self) -> str:
+        """The name in the leaf (RFC 4514)."""
+        return self.leaf.subject.rfc4514_string()
+
+    @property
+    def expires(self) -> datetime:
+        """When the first certificate of the chain ends (UTC)."""
+        return min(one.not_valid_after_utc for one in _chain(self.chain_pem))
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """The signer's own certificate."""
+        return _chain(self.chain_pem)[0]
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The key that verifies what is signed."""
+        return cast(PublicKey, self.leaf.public_key())
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A certificate and what signs with its key: a function from a message to a signature, wherever the key lies.
+
+    EC signatures may be raw (r || s) or DER; RSA is PSS with SHA-256.
+    """
+
+    certificate: Certificate
+    sign: Sign = field(repr=False)
+
+    def signature(self, message: bytes) -> bytes:
+        """Sign and verify; returned in the form that COSE has. Raises SigningUnavailable whatever the signer does."""
+        try:
+            answer: object = self.sign(message)
+        except SigningUnavailable:
+            raise
+        except Exception as error:  # a caller's function, which may raise anything
+            raise SigningUnavailable("the signer failed") from error
+        return in_cose_form(self.certificate.public_key, message, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class FileKey:
+    """Signs with a private key that was read from a file (unencrypted PEM)."""
+
+    key_pem: bytes = field(repr=False)
+
+    def __call__(self, message: bytes) -> bytes:
+        """Sign. Raises SigningUnavailable if the PEM holds no private key."""
+        return sign(_private_key(self.key_pem), message)
 
 
 def load_signing_key(chain: Path, key: Path, *, now: datetime | None = None) -> SigningKey:
     """Read and check a signing key. Raises SigningUnavailable with what to change; never shows key material."""
-    return check_signing_key(_read(chain), _read(key), now=now)
+    return check_signing_key(read_file(chain), read_file(key), now=now)
 
 
 def check_signing_key(chain_pem: bytes, key_pem: bytes, *, now: datetime | None = None) -> SigningKey:
     """Return the pair if it can sign labels at ``now`` (UTC). Raises SigningUnavailable with what to change."""
-    moment = now or datetime.now(UTC)
-    try:
-        certificates = x509.load_pem_x509_certificates(chain_pem)
-    except ValueError as error:
-        raise SigningUnavailable("the certificate chain is not PEM text with certificates in it") from error
-    try:
-        key = serialization.load_pem_private_key(key_pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise SigningUnavailable("the signing key is not an unencrypted PEM private key") from error
-    leaf = certificates[0]
-    _check_leaf_is_ours(certificates, key)
-    _check_order(certificates)
-    for certificate in certificates:
-        _check_period(certificate, moment)
-    _check_usage(leaf)
-    return SigningKey(
-        chain_pem=chain_pem,
-        key_pem=key_pem,
-        algorithm=_algorithm(key),
-        development=leaf.issuer.rfc4514_string() == _name(DEVELOPMENT_ROOT_NAME).rfc4514_string(),
-    )
+    certificates = _certificates(chain_pem)
+    _check_leaf_is_ours(certificates, _private_key(key_pem))
+    return SigningKey(_checked(chain_pem, certificates, now), FileKey(key_pem))
+
+
+def callback_key(chain_pem: bytes, sign: Sign, *, now: datetime | None = None) -> SigningKey:
+    """Return a key that a function signs with: a KMS, a token. It signs a test message, which the leaf must verify.
+
+    Raises SigningUnavailable with what to change.
+    """
+    key = SigningKey(_checked(chain_pem, _certificates(chain_pem), now), sign)
+    key.signature(_TEST_MESSAGE)
+    return key
 
 
 def make_development_pki(directory: Path, *, now: datetime | None = None) -> None:
@@ -110,14 +167,50 @@ def make_development_pki(directory: Path, *, now: datetime | None = None) -> Non
             raise SigningUnavailable(f"no development key can be made in {directory}: {error.strerror}") from error
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Read a file of the signer. Raises SigningUnavailable with its name."""
     try:
         return path.read_bytes()
     except OSError as error:
         raise SigningUnavailable(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _check_leaf_is_ours(certificates: list[x509.Certificate], key: PrivateKeyTypes) -> None:
+def _certificates(chain_pem: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(chain_pem)
+    except ValueError as error:
+        raise SigningUnavailable("the certificate chain is not PEM text with certificates in it") from error
+
+
+@lru_cache(maxsize=8)
+def _chain(chain_pem: bytes) -> tuple[x509.Certificate, ...]:
+    """The chain of a certificate that is in use: parsed once."""
+    return tuple(_certificates(chain_pem))
+
+
+@lru_cache(maxsize=8)
+def _private_key(key_pem: bytes) -> PrivateKey:
+    try:
+        return cast(PrivateKey, serialization.load_pem_private_key(key_pem, password=None))
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise SigningUnavailable("the signing key is not an unencrypted PEM private key") from error
+
+
+def _checked(chain_pem: bytes, certificates: list[x509.Certificate], now: datetime | None) -> Certificate:
+    moment = now or datetime.now(UTC)
+    leaf = certificates[0]
+    _check_order(certificates)
+    for certificate in certificates:
+        _check_period(certificate, moment)
+    _check_usage(leaf)
+    return Certificate(
+        chain_pem=chain_pem,
+        algorithm=algorithm_of(leaf.public_key()),
+        development=leaf.issuer.rfc4514_string() == _name(DEVELOPMENT_ROOT_NAME).rfc4514_string(),
+    )
+
+
+def _check_leaf_is_ours(certificates: list[x509.Certificate], key: PrivateKey) -> None:
     owners = [index for index, one in enumerate(certificates) if one.public_key() == key.public_key()]
     if not owners:
         raise SigningUnavailable("the signing key does not belong to the first certificate of the chain")
@@ -151,19 +244,6 @@ def _check_usage(leaf: x509.Certificate) -> None:
         raise SigningUnavailable("the certificate lacks KeyUsage or ExtendedKeyUsage, which C2PA asks for") from error
     if not signs or not any(usage in usages for usage in USABLE_EKUS):
         raise SigningUnavailable("the certificate may not sign C2PA claims: it needs digitalSignature and claimSigning")
-
-
-def _algorithm(key: PrivateKeyTypes) -> str:
-    """The C2PA name of what this key signs with (COSE algorithms of C2PA 2.4, "Digital signatures")."""
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        name = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}.get(key.curve.name)
-        if name:
-            return name
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return "ed25519"
-    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= 2048:
-        return "ps256"
-    raise SigningUnavailable("the signing key must be EC P-256, P-384 or P-521, Ed25519, or RSA of 2048 bits or more")
 
 
 def _name(common_name: str) -> x509.Name:
