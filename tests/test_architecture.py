@@ -20,6 +20,7 @@ LAYERS = [
     {"codec", "fingerprints", "log", "nursery"},
     {"sandbox", "transport"},
     {"matching", "labels", "client"},
+    {"snapshots"},
     {"cli"},
 ]
 NOT_IN_THE_LIBRARY = {"app", "fastapi", "starlette", "sqlmodel", "sqlalchemy", "pydantic", "uvicorn", "alembic"}

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from remarque import __version__
-from remarque.cli import check, declare, label, log, receipt, selftest, serve, verify
+from remarque.cli import check, declare, label, log, receipt, selftest, serve, snapshot, verify
 from remarque.cli.output import FAILED, say
 from remarque.errors import RemarqueError
 
@@ -39,6 +39,7 @@ app.command()(declare.declare)
 app.command()(check.check)
 app.command()(label.label)
 app.command()(verify.verify)
+app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(receipt.app, name="receipt")
 app.add_typer(log.app, name="log")
 app.command()(selftest.selftest)

@@ -1,6 +1,7 @@
 """``remarque check``: may these pictures be used?"""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +11,10 @@ import typer
 from remarque.answers import CheckResult, Depth, Reason
 from remarque.cli.files import find_pictures
 from remarque.cli.local import hash_to_check
-from remarque.cli.options import Json, OptionalKey, Paths, Registry
+from remarque.cli.offline import Offline, offline
+from remarque.cli.options import Json, OptionalKey, OptionalRegistry, Paths
 from remarque.cli.output import DONE, FAILED, FINDING, end, problem, say, tell_json, tell_table, walk
+from remarque.cli.pinned import load_keys
 from remarque.client import Claims, Client
 from remarque.codec import to_json
 from remarque.errors import InvalidInput, RemarqueError, ServiceRefused
@@ -41,8 +44,27 @@ class Judged:
 
 
 def check(
+    context: typer.Context,
     paths: Paths,
-    registry: Registry,
+    registry: OptionalRegistry = None,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Ask a snapshot that was pulled instead of a registry; nothing leaves this machine.",
+            show_default=False,
+        ),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="A saved /.well-known/remarque.json: verify the whole snapshot before it is asked.",
+            show_default=False,
+        ),
+    ] = None,
     key: OptionalKey = None,
     purpose: Annotated[Category, typer.Option(help="The use that is asked about.")] = DEFAULT_PURPOSE,
     depth: Annotated[
@@ -66,14 +88,14 @@ def check(
     Exit code 1 where something is disallowed or constrained, else 3 where something could not be judged, else 0. That
     nobody said anything is 'unknown': it is not a permission, and the exit code is 0.
     """
-    with Client(registry, key) as client:
+    with _asked(context, registry, key, snapshot, keys) as (client, source):
         question = _Question(client, purpose, depth, claims, no_upload)
         answered, stopped = walk(list(batches(find_pictures(paths))), "checking", question.ask)
     judged = [one for batch in answered for one in batch]
     if json:
         tell_json(
-            {
-                "registry": client.base_url,
+            source
+            | {
                 "purpose": purpose.value,
                 "results": [_document(one) for one in judged],
                 "counts": _counts(judged),
@@ -84,6 +106,26 @@ def check(
         tell_table(("picture", purpose.value, "reason"), (_row(one) for one in judged))
         _note(judged)
     end(exit_code([one.result for one in judged]), stopped)
+
+
+@contextmanager
+def _asked(
+    context: typer.Context, registry: str | None, key: str | None, snapshot: Path | None, keys: Path | None
+) -> Iterator[tuple[Client | Offline, dict[str, str]]]:
+    """Who is asked, and how the document names it. A registry that only the environment names gives way."""
+    if snapshot is not None:
+        source = context.get_parameter_source("registry")
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter("ask a registry or a snapshot, not both", param_hint="--snapshot")
+        with offline(snapshot, None if keys is None else load_keys(keys)) as here:
+            yield here, {"snapshot": str(snapshot)}
+    elif keys is not None:
+        raise typer.BadParameter("keys verify a snapshot; a registry is asked without", param_hint="--keys")
+    elif registry is None:
+        raise typer.BadParameter("name a registry, or a snapshot with --snapshot", param_hint="--registry")
+    else:
+        with Client(registry, key) as client:
+            yield client, {"registry": client.base_url}
 
 
 def batches(pictures: Sequence[Path]) -> Iterator[list[Path]]:
@@ -121,7 +163,7 @@ def _is_judged(result: CheckResult) -> bool:
 class _Question:
     """What is asked of whom, the same for every picture of a run."""
 
-    client: Client
+    client: Client | Offline
     purpose: Category
     depth: Depth | None
     claims: Claims
@@ -139,7 +181,11 @@ class _Question:
                 read.append((path, path.read_bytes()))
             except OSError as error:
                 unread[path] = _not_judged(path, error)
-        answered = {one.path: one for one in (self._hashed(read) if self.no_upload else self._sent(read))}
+        if self.no_upload and isinstance(self.client, Client):  # nothing leaves for a snapshot in any case
+            judged = self._hashed(self.client, read)
+        else:
+            judged = self._sent(read)
+        answered = {one.path: one for one in judged}
         return [unread.get(path) or answered[path] for path in batch]
 
     def _sent(self, read: Sequence[tuple[Path, bytes]]) -> list[Judged]:
@@ -159,7 +205,7 @@ class _Question:
             for (path, _), result in zip(read, check.results, strict=True)
         ]
 
-    def _hashed(self, read: Sequence[tuple[Path, bytes]]) -> list[Judged]:
+    def _hashed(self, client: Client, read: Sequence[tuple[Path, bytes]]) -> list[Judged]:
         judged: list[Judged] = []
         hashed: list[tuple[Path, str]] = []
         for path, data in read:
@@ -169,7 +215,7 @@ class _Question:
                 judged.append(_not_judged(path, error))
         if not hashed:
             return judged
-        check = self.client.check_hashes([value for _, value in hashed], purpose=self.purpose, claims=self.claims)
+        check = client.check_hashes([value for _, value in hashed], purpose=self.purpose, claims=self.claims)
         hits = {hit.i: hit for hit in check.hits}
         for i, (path, _) in enumerate(hashed):
             hit = hits.get(i)
