@@ -1,13 +1,22 @@
 """The database: SQLite without set-up, PostgreSQL by URL. Both commit durably or not at all."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
+from remarque.errors import LogError
+
 #: How long a writer waits for another one before it gives up, in milliseconds.
 BUSY_TIMEOUT_MS = 15_000
+
+_DURABLE_SQLITE: Mapping[str, Collection[object]] = {"PRAGMA synchronous": (2, 3), "PRAGMA journal_mode": ("wal",)}
+_DURABLE_POSTGRESQL: Mapping[str, Collection[object]] = {
+    "SHOW synchronous_commit": ("on", "remote_apply"),
+    "SHOW fsync": ("on",),
+}
 
 
 class Database:
@@ -26,6 +35,17 @@ class Database:
     def writing(self) -> Session:
         """A session for one transaction that writes."""
         return Session(self._writing, expire_on_commit=False)
+
+    def require_durable(self) -> None:
+        """Ask the database, on a connection that writes, whether commits last. Raises LogError where they may not:
+        a published state of the log could be lost, and another one signed in its place."""
+        sqlite = self.engine.dialect.name == "sqlite"
+        questions = _DURABLE_SQLITE if sqlite else _DURABLE_POSTGRESQL
+        with self._writing.connect() as connection:
+            for question, enough in questions.items():
+                answer = connection.exec_driver_sql(question).scalar()
+                if answer not in enough:
+                    raise LogError(f"REFUSING TO SIGN: commits are not durable, {question} says {answer}")
 
     def close(self) -> None:
         """Close every connection."""

@@ -11,6 +11,7 @@ from app import openapi, problems
 from app.bases import Bases
 from app.bodies import BodyLimit
 from app.browsers import OpenToBrowsers
+from app.checkpoints import Publisher
 from app.db import Database
 from app.deps import Resources
 from app.index import Index
@@ -46,11 +47,16 @@ def running(settings: Settings, processes: Processes | None = None) -> Iterator[
             stack.callback(processes.close)
         database = Database(settings.database)
         stack.callback(database.close)
+        publisher = Publisher.load(settings)
+        database.require_durable()
+        with database.writing() as session:
+            publisher.check(session)
         reader = Reader(settings, processes.readers)
         index = Index(database, Bases(settings.data_dir / "index"))
         stack.callback(index.stop)
         index.start()
-        logbook = Logbook(database, index.catch_up)
+        logbook = Logbook(database, publisher, index.catch_up)
+        stack.callback(logbook.close)
         signing = Signing.load(settings)
         yield Resources(
             settings=settings,

@@ -1,4 +1,5 @@
-"""The first start: a migrated database, the operator's key, and a development certificate."""
+"""The first start: a migrated database, the keys and the first checkpoint of the log, the operator's key, a development
+certificate. Every start: the log is the one that was published."""
 
 from __future__ import annotations
 
@@ -7,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.access import create_operator, has_operator, new_key
+from app.checkpoints import Publisher, newest_head
 from app.db import Database
+from app.logkeys import prepare_log_keys
 from app.migrate import migrate
+from app.rebuilding import rebuild
 from app.settings import Settings
 from app.signing import prepare_development_keys
 
@@ -28,6 +32,8 @@ def prepare(settings: Settings) -> Prepared:
     made_keys = prepare_development_keys(settings)
     database = Database(settings.database)
     try:
+        database.require_durable()
+        _prepare_log(database, settings)
         with database.writing() as session:
             if has_operator(session):
                 return Prepared(None, made_keys)
@@ -36,6 +42,19 @@ def prepare(settings: Settings) -> Prepared:
             return Prepared(path, made_keys)
     finally:
         database.close()
+
+
+def _prepare_log(database: Database, settings: Settings) -> None:
+    """Make the keys and the first checkpoint, and what a version that kept no tiles left out; then check the log."""
+    with database.writing() as session:
+        head = newest_head(session)
+        signed = head is not None and head.note is not None
+        publisher = Publisher.of(prepare_log_keys(settings, signed=signed), settings)
+        if not signed:
+            rebuild(session, publisher)
+        publisher.check(session)
+        session.commit()
+        publisher.newest(session)
 
 
 def _kept_key(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -39,9 +40,38 @@ class Settings(BaseSettings):
         description="The signing certificate and its intermediates, PEM, leaf first; without it, a development one.",
     )
     c2pa_key: Path | None = Field(None, description="The private key of that certificate, PEM.")
+    c2pa_signer: str | None = Field(
+        None,
+        description="Instead of that key: `package.module:function`, a factory of what signs (docs/operating.md).",
+    )
+    c2pa_signer_seconds: float = Field(5.0, gt=0, description="How long one signature of that signer may take.")
+    tsa_url: str | None = Field(
+        None, description="A time-stamp authority (RFC 3161); without it, labels end with their certificate."
+    )
+    tsa_seconds: float = Field(2.0, gt=0, description="How long a label waits for its time-stamp.")
+    cn_producer: str | None = Field(
+        None, description="The provider's code under GB 45438-2025; without it, the profile `cn` is refused."
+    )
     trust_anchors: Path | None = Field(
         None, description="Roots that verifications trust, PEM; the development root is trusted beside them."
     )
+
+    origin: str | None = Field(
+        None,
+        description="The name of the log, fixed by its first checkpoint; without it, the public host and /log1.",
+    )
+    log_key: Path | None = Field(None, description="The key that signs checkpoints; without it, one in DIR/log.")
+    receipts_key: Path | None = Field(None, description="The key that signs receipts; without it, one in DIR/log.")
+    high_water_mark: Path | None = Field(
+        None, description="The file that keeps the last published checkpoint; without it, one in DIR/log."
+    )
+
+    snapshots: Literal["granted", "keyed", "public"] = Field(
+        "granted",
+        description="Who may have snapshots, with the fingerprints in them: keys with the scope `snapshot`, any key, "
+        "or anyone.",
+    )
+    snapshots_kept: int = Field(5, ge=1, description="How many snapshots are kept, the newest.")
 
     @property
     def database(self) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     String,
@@ -51,6 +52,12 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def _time(*, nullable: bool = False) -> Any:
     return Field(default=None, sa_column=Column(UtcDateTime(), nullable=nullable))
+
+
+def _of_entry() -> Any:
+    # Checked at the commit: entries are written after the rows that refer to them, those of many requests at once.
+    entry = ForeignKey("log_entry.idx", deferrable=True, initially="DEFERRED")
+    return Field(sa_column=Column(BigInteger(), entry, nullable=False, unique=True))
 
 
 def _bytes(*, nullable: bool = False) -> Any:
@@ -118,13 +125,27 @@ class LogState(SQLModel, table=True):
 
 
 class TreeHead(SQLModel, table=True):
-    """The root of the log at each size at which a transaction ended."""
+    """The root of the log at each size at which a transaction ended, and the signed checkpoint that says so.
+
+    Without ``note``: written by a version that did not sign.
+    """
 
     __tablename__ = "tree_head"
 
     size: int = Field(sa_column=Column(BigInteger(), primary_key=True, autoincrement=False))
     root: bytes = _bytes()
     at: datetime = _time()
+    note: bytes | None = _bytes(nullable=True)
+
+
+class TileRow(SQLModel, table=True):
+    """A tile of hashes (``remarque.log.tiles``), up to 256 of them. It grows in place; what it began with stays."""
+
+    __tablename__ = "tile"
+
+    level: int = Field(sa_column=Column(Integer(), primary_key=True, autoincrement=False))
+    n: int = Field(sa_column=Column(BigInteger(), primary_key=True, autoincrement=False))
+    data: bytes = _bytes()
 
 
 class DeclarationRow(SQLModel, table=True):
@@ -138,7 +159,7 @@ class DeclarationRow(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True)
-    idx: int = Field(sa_column=Column(BigInteger(), ForeignKey("log_entry.idx"), nullable=False, unique=True))
+    idx: int = _of_entry()
     party_id: str = Field(sa_column=Column(String(), ForeignKey("party.id"), nullable=False))
     status: str
     claim: str
@@ -164,7 +185,7 @@ class LabelRow(SQLModel, table=True):
     __tablename__ = "label"
 
     id: str = Field(primary_key=True)
-    idx: int = Field(sa_column=Column(BigInteger(), ForeignKey("log_entry.idx"), nullable=False, unique=True))
+    idx: int = _of_entry()
     party_id: str = Field(sa_column=Column(String(), ForeignKey("party.id"), nullable=False, index=True))
     key_id: str = Field(sa_column=Column(String(), ForeignKey("api_key.id"), nullable=False))
     system: str

@@ -22,6 +22,7 @@ from app.schemas.requests import DeclarationCreate
 from remarque.answers import Fingerprint
 from remarque.errors import LogError, NotReady
 from remarque.matching.matcher import PDQ, Frozen
+from tests.logs import publisher_in
 
 
 @pytest.fixture
@@ -32,13 +33,13 @@ def database(tmp_path: Path):
     opened.close()
 
 
-def fill(database: Database, count: int) -> None:
+def fill(database: Database, folder: Path, count: int) -> None:
     with database.writing() as session:
         key = create_party(session, display_name=None, kind=None).api_key
     with database.reading() as session:
         caller = identify(session, f"Bearer {key}")
     assert isinstance(caller, Caller)
-    logbook = Logbook(database, lambda: None)
+    logbook = Logbook(database, publisher_in(folder), lambda: None)
     for number in range(count):
         work = Work([Fingerprint(alg="pdq", value=f"{number << 128:064x}")])
         declare(logbook, caller, work, DeclarationCreate())
@@ -55,7 +56,7 @@ def test_a_failure_half_way_neither_loses_nor_doubles(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(index_module, "BATCH", 2)
-    fill(database, 7)
+    fill(database, tmp_path, 7)
     index = Index(database, Bases(tmp_path / "index"))
     real, calls = index.matcher.declare, []
 
@@ -88,7 +89,7 @@ def test_a_log_that_cannot_be_seen_is_not_answered_from(
 
 
 def test_a_log_that_shrank_or_has_a_gap_is_refused(database: Database, tmp_path: Path):
-    fill(database, 3)
+    fill(database, tmp_path, 3)
     index = Index(database, Bases(tmp_path / "index"))
     index.catch_up()
     with database.writing() as session:
@@ -108,7 +109,7 @@ def test_a_start_goes_on_from_a_base_and_a_running_index_takes_one_over(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(index_module, "ROWS_BEYOND_BASE", 3)
-    fill(database, 4)
+    fill(database, tmp_path, 4)
     bases = Bases(tmp_path / "index")
     first = Index(database, bases)
     first.catch_up()
@@ -122,7 +123,7 @@ def test_a_start_goes_on_from_a_base_and_a_running_index_takes_one_over(
     assert again.matcher.view == first.matcher.view
     with database.writing() as session:
         party = session.execute(text("SELECT party_id, id FROM declaration ORDER BY idx LIMIT 1")).one()
-    logbook = Logbook(database, lambda: None)
+    logbook = Logbook(database, publisher_in(tmp_path), lambda: None)
     withdraw(logbook, Caller(party=party[0], key="", scopes=frozenset()), party[1])
     for index in (first, again):
         index.catch_up()
@@ -130,7 +131,7 @@ def test_a_start_goes_on_from_a_base_and_a_running_index_takes_one_over(
 
 
 def test_a_damaged_base_or_one_of_another_log_is_passed_over(database: Database, tmp_path: Path):
-    fill(database, 3)
+    fill(database, tmp_path, 3)
     bases = Bases(tmp_path / "index")
     index = Index(database, bases)
     index.catch_up()
@@ -152,7 +153,7 @@ def test_declaring_and_checking_go_on_while_a_base_is_built(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(index_module, "ROWS_BEYOND_BASE", 3)
-    fill(database, 4)
+    fill(database, tmp_path, 4)
     index = Index(database, Bases(tmp_path / "index"))
     index.catch_up()
     building, go_on = threading.Event(), threading.Event()
@@ -170,7 +171,7 @@ def test_declaring_and_checking_go_on_while_a_base_is_built(
         party = session.execute(text("SELECT party_id FROM declaration LIMIT 1")).scalar_one()
     caller = Caller(party=party, key="", scopes=frozenset())
     work = Work([Fingerprint(alg="pdq", value=f"{5 << 128:064x}")])
-    declare(Logbook(database, index.catch_up), caller, work, DeclarationCreate())
+    declare(Logbook(database, publisher_in(tmp_path), index.catch_up), caller, work, DeclarationCreate())
     assert found(index) == [1, 1, 1, 1, 0, 1, 0], "seen while the base is still being built"
     go_on.set()
     assert index.followed[0].builder is not None

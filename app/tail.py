@@ -1,0 +1,122 @@
+"""The locked end of the log, inside a transaction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import event, insert, update
+from sqlmodel import Session, SQLModel, select
+
+from app.tables import Identity, LogEntry, LogState, Opening, TreeHead
+from app.tiles import edge_at, write_tiles
+from remarque.errors import LogError
+from remarque.log.entries import IDENTITY_TAG, OPENING_TAG, Entry, seal
+from remarque.log.merkle import Tree, leaf_hash
+from remarque.log.tiles import append_batch, edge_tiles
+
+#: Statements that neither read what is held back nor fail without it: questions to other tables, and new rows whose
+#: foreign key to an entry is checked at the commit. Before any other statement, it is written.
+_APART = re.compile(r"SELECT|INSERT INTO (?:declaration|label) ")
+_OF_THE_LOG = re.compile(r"\b(?:log_entry|opening|identity)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The tree and the partial tiles at its right edge, by level."""
+
+    tree: Tree
+    tiles: Mapping[int, bytes]
+
+
+class Tail:
+    """Entries are appended here. Their rows are held back and written together, at the latest by ``finish``."""
+
+    def __init__(self, session: Session, edge: Edge) -> None:
+        self.session = session
+        self.edge = edge
+        self.now = datetime.now(UTC)
+        #: Grows with everything that is written; what it counts does not matter.
+        self.written = 0
+        self._leaves: list[bytes] = []
+        self._held: dict[type[SQLModel], list[dict[str, Any]]] = {LogEntry: [], Opening: [], Identity: []}
+        self._writing = False
+        event.listen(session.connection(), "before_cursor_execute", self._before)
+
+    @classmethod
+    def lock(cls, session: Session, known: Edge | None = None) -> Tail:
+        """Lock the end of the log until the transaction ends. ``known`` spares reading an edge that is still the same.
+
+        Raises LogError where the database holds no log.
+        """
+        state = session.execute(select(LogState.size, LogState.peaks).with_for_update()).one_or_none()
+        if state is None:
+            raise LogError("the database holds no state of the log; was it migrated?")
+        tree = Tree.from_bytes(state.size, state.peaks)
+        if known is None or known.tree != tree:
+            known = Edge(tree, edge_at(session, tree.size))
+        return cls(session, known)
+
+    def append(
+        self,
+        entry_type: str,
+        *,
+        identity: Mapping[str, Any],
+        opening: Mapping[str, Any] | None = None,
+        ref: int | None = None,
+    ) -> int:
+        """Append one entry with its sealed payloads. Returns its index."""
+        index = self.edge.tree.size + len(self._leaves)
+        fields: dict[str, str | int] = {}
+        who = seal(IDENTITY_TAG, identity)
+        fields["who"] = who.commitment
+        opened = None if opening is None else seal(OPENING_TAG, opening)
+        if opened is not None:
+            fields["open"] = opened.commitment
+        if ref is not None:
+            fields["ref"] = ref
+        body = Entry(entry_type, int(self.now.timestamp()), fields).encode()
+        self._held[LogEntry].append({"idx": index, "body": body})
+        self._held[Identity].append({"idx": index, "salt": who.salt, "payload": who.payload})
+        if opened is not None:
+            self._held[Opening].append({"idx": index, "salt": opened.salt, "payload": opened.payload})
+        self._leaves.append(leaf_hash(body))
+        self.written += 1
+        return index
+
+    def finish(self, sign: Callable[[Tree], bytes]) -> bytes | None:
+        """Write what is held back, the tiles, the state and a signed checkpoint: the note, or None if nothing was
+        appended. Then ``edge`` is the one after it."""
+        self.session.flush()
+        if not self._leaves:
+            return None
+        self._write()
+        before, self._writing = self.edge, True
+        tree, dirty = append_batch(before.tree, before.tiles, self._leaves)
+        write_tiles(self.session, dirty)
+        note, connection = sign(tree), self.session.connection()
+        connection.execute(insert(TreeHead), [{"size": tree.size, "root": tree.root(), "at": self.now, "note": note}])
+        connection.execute(update(LogState).values(size=tree.size, peaks=tree.to_bytes()))
+        self.edge = Edge(
+            tree, {t.level: dirty[t] if t in dirty else before.tiles[t.level] for t in edge_tiles(tree.size)}
+        )
+        return note
+
+    def _write(self) -> None:
+        connection, self._writing = self.session.connection(), True
+        for table, rows in self._held.items():
+            if rows:
+                connection.execute(insert(table), rows)
+                rows.clear()
+        self._writing = False
+
+    def _before(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if self._writing:
+            return
+        if not statement.startswith("SELECT"):
+            self.written += 1
+        if self._held[LogEntry] and not (_APART.match(statement) and not _OF_THE_LOG.search(statement)):
+            self._write()
