@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remarque.errors import LogError
-from remarque.log.entries import FIELDS, IDENTITY_TAG, MAX_ENTRY_SIZE, OPENING_TAG, Entry, commitment, seal
+from remarque.log.entries import (
+    FIELDS,
+    IDENTITY_TAG,
+    MAX_ENTRY_SIZE,
+    OPENING_TAG,
+    OPTIONAL_FIELDS,
+    Entry,
+    canonical_json,
+    commitment,
+    seal,
+)
 
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
@@ -15,7 +25,8 @@ digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
 @st.composite
 def entries(draw: st.DrawFn) -> Entry:
     entry_type = draw(st.sampled_from(sorted(FIELDS)))
-    fields = {name: draw(st.integers(0, 2**53 - 1)) if name == "ref" else draw(digests) for name in FIELDS[entry_type]}
+    names = FIELDS[entry_type] | draw(st.sampled_from([frozenset(), OPTIONAL_FIELDS.get(entry_type, frozenset())]))
+    fields = {name: draw(st.integers(0, 2**53 - 1)) if name == "ref" else draw(digests) for name in names}
     return Entry(entry_type, draw(st.integers(0, 2**40)), fields)
 
 
@@ -67,3 +78,17 @@ def test_a_commitment_opens_with_its_salt_alone(payload: dict[str, str | int]):
 def test_a_short_salt_is_refused():
     with pytest.raises(LogError):
         commitment(OPENING_TAG, b"salt", b"{}")
+
+
+@pytest.mark.parametrize("value", [{"\ud800": 1}, "\ud800", 2**53, float("nan"), {1: 2}, object()])
+def test_what_canonical_json_cannot_hold_is_refused(value: object):
+    with pytest.raises(LogError):
+        canonical_json(value)
+
+
+def test_json_that_is_too_deep_is_refused():
+    deep: object = 1
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(LogError):
+        canonical_json(deep)
