@@ -56,7 +56,7 @@ def pictures() -> tuple[Drawn, ...]:
     """Every drawn picture: all formats that can be labelled but SVG, with what makes their containers differ."""
     rgb = Image.fromarray(_noise(61, 90, 3))
     rgba = Image.fromarray(_noise(61, 90, 4))
-    large = Image.fromarray(_noise(183, 270, 4))
+    large = Image.fromarray(_noise(184, 270, 3))
     frames = [rgb, rgb.rotate(180), rgb.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     text = PngImagePlugin.PngInfo()
@@ -85,9 +85,10 @@ def pictures() -> tuple[Drawn, ...]:
         ("tiff-pages-lzw", "tiff", _saved(rgb, "TIFF", compression="tiff_lzw", **many)),
         ("tiff-big-endian", "tiff", _tiff(">")),
         ("heic", "heic", _saved(rgb, "HEIF", quality=60)),
-        # As telephones write it: tiles of a grid, turned by irot, with EXIF, profile and thumbnail.
+        ("heic-alpha", "heic", _saved(rgba, "HEIF", quality=60)),
+        # As telephones write it: tiles of a grid that stands in idat, turned by irot, with EXIF, profile and thumbnail.
         (
-            "heic-grid-alpha-exif-icc",
+            "heic-grid-exif-icc",
             "heic",
             _saved(
                 large, "HEIF", quality=30, tile_size=128, thumbnails=[64], exif=_exif().tobytes(), icc_profile=profile

@@ -19,6 +19,7 @@ from tests.label_pictures import Drawn, development, drawings, drawn, pictures, 
 
 PACKET = xmp.write({xmp.CREDIT: "Éxample & <Studio>", xmp.DOCUMENT_ID: "urn:uuid:1"})
 OTHER = xmp.write({xmp.CREDIT: "Another", xmp.AI_SYSTEM_USED: "longer than before " * 20})
+STAYING = (b"hdlr", b"idat", b"pitm", b"iprp")
 AI = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 every_drawing = pytest.mark.parametrize("picture", drawings(), ids=lambda one: one.name)
@@ -235,10 +236,22 @@ def test_a_replaced_packet_takes_the_recipe_for_the_old_jpeg_with_it(tmp_path: P
 
 
 def test_the_packet_of_a_heic_describes_the_picture() -> None:
-    for name in ("heic", "heic-grid-alpha-exif-icc"):
+    for name in ("heic", "heic-alpha", "heic-grid-exif-icc"):
         written = avif.write_xmp(drawn(name).data, PACKET)
         with Image.open(io.BytesIO(written)) as image:
             assert image.info["xmp"].rstrip(b"\0") == PACKET
+
+
+def test_a_heic_of_tiles_as_telephones_write_it_is_among_the_drawn_ones() -> None:
+    data = drawn("heic-grid-exif-icc").data
+    assert all(mark in data for mark in (b"grid", b"idat", b"irot", b"thmb", b"Exif"))
+    written = avif.write_xmp(data, PACKET)
+    inside = [next(one for one in boxes(file, 0, len(file)) if one.kind == b"meta") for file in (data, written)]
+    kept = [
+        [file[child.start : child.end] for child in boxes(file, meta.body + 4, meta.end) if child.kind in STAYING]
+        for file, meta in zip((data, written), inside, strict=True)
+    ]
+    assert kept[0] == kept[1]
 
 
 @pytest.mark.data
