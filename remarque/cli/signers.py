@@ -130,17 +130,22 @@ def _local(wish: Wish, key: "SigningKey", *, trust_anchors: bytes) -> Callable[[
             "preferences": {**DEFAULT_PREFERENCES, **wish.preferences},
             "constraint": wish.constraint,
             "prompt": wish.prompt,
+            "profiles": wish.profiles,
+            "cn_producer": wish.cn_producer,
         }
-        if wish.profiles:
-            fields |= {"profiles": wish.profiles, "cn_producer": wish.cn_producer}
         return LabelRequest(id=str(uuid.uuid4()), created_at=datetime.now(UTC), **fields)
 
     def sign(name: str, data: bytes) -> Signed:
         asked = request()
-        # What the tools wrote is kept unless the wish says otherwise.
-        more: dict[str, Any] = {} if wish.keep_metadata else {"keep_metadata": False}
-        stamped = stamp(data, asked, key, on_invalid=wish.on_invalid, trust_anchors=trust_anchors, **more)
-        warnings = ["replaced_invalid_manifest"] if stamped.replaced_invalid else []
+        stamped = stamp(
+            data,
+            asked,
+            key,
+            on_invalid=wish.on_invalid,
+            trust_anchors=trust_anchors,
+            keep_metadata=wish.keep_metadata,
+        )
+        warnings = [*stamped.warnings, *(["replaced_invalid_manifest"] if stamped.replaced_invalid else [])]
         return Signed(data=stamped.data, id=asked.id, layers=stamped.layers, warnings=warnings)
 
     try:

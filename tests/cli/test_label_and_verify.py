@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from demo.pictures import stripped, tampered
 from demo.service import Service
@@ -178,6 +178,26 @@ def test_what_is_asked_for_is_written_and_nothing_else(run: Run, tmp_path: Path)
     assert ran.code == 0
     assert "a boat at dawn, 舟".encode() in out.read_bytes()
     assert b"for museums only" in out.read_bytes()
+
+
+def test_what_tools_wrote_is_kept_unless_it_is_to_go(run: Run, tmp_path: Path) -> None:
+    source, out = tmp_path / "a.png", tmp_path / "b.png"
+    info = PngImagePlugin.PngInfo()
+    info.add_text("parameters", "a boat at dawn, Steps: 20")
+    draw(415).save(source, pnginfo=info)
+    assert run("label", source, out, "--system", "Brush").code == 0
+    assert b"a boat at dawn" in out.read_bytes()
+    assert run("label", source, out, "--system", "Brush", "--strip-metadata").code == 0
+    assert b"a boat at dawn" not in out.read_bytes()
+    assert run("verify", out, "--json").json["results"][0]["verdict"] == "trusted_label"
+
+
+def test_the_chinese_label_names_the_producer_that_was_given(run: Run, tmp_path: Path) -> None:
+    source, out = save(tmp_path / "a.png", 416), tmp_path / "b.png"
+    ran = run("label", source, out, "--system", "Brush", "--profile", "cn", "--cn-producer", "00119134", "--json")
+    assert ran.code == 0
+    assert "cn" in ran.json["results"][0]["layers"]
+    assert b"00119134" in out.read_bytes()
 
 
 def test_wrong_use_of_what_is_written(run: Run, tmp_path: Path) -> None:
