@@ -92,6 +92,9 @@ func main() {
 		data, err := dir.file(tlog.Tile{H: 8, L: -1, N: n, W: width})
 		must(err)
 		for i := 0; i < width; i++ {
+			if len(data) < 2 || len(data) < 2+int(binary.BigEndian.Uint16(data)) {
+				must(fmt.Errorf("bundle %d ends within an entry", n))
+			}
 			length := int(binary.BigEndian.Uint16(data))
 			entry := data[2 : 2+length]
 			data = data[2+length:]
