@@ -58,13 +58,14 @@ def running(settings: Settings, processes: Processes | None = None) -> Iterator[
         logbook = Logbook(database, publisher, index.catch_up)
         stack.callback(logbook.close)
         signing = Signing.load(settings)
+        stack.callback(signing.close)
         yield Resources(
             settings=settings,
             database=database,
             index=index,
             logbook=logbook,
             reader=reader,
-            labeller=Labeller(signing, reader, logbook, processes.signers),
+            labeller=Labeller(settings, database, signing, reader, logbook),
             verifier=Verifier(database, index, reader, signing),
             limiter=Limiter(settings),
         )

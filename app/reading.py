@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from app.settings import Settings
 from remarque.answers import Depth, Verdict
@@ -13,21 +15,20 @@ from remarque.labels.verify import Reading, read_labels
 from remarque.sandbox import Sandbox
 
 #: What is loaded and compiled before it is needed, so that replacing a killed process is quick.
-PRELOAD_READERS = ("remarque.fingerprints:warm", "remarque.labels.verify")
-PRELOAD_SIGNERS = ("remarque.labels.stamp", "remarque.labels.manifest")
+PRELOAD = ("remarque.fingerprints:warm", "remarque.labels.verify", "remarque.labels.stamp")
+
+R = TypeVar("R")
 
 
 class Processes:
-    """The processes of one worker: those that read what strangers sent, and those that hold the signing key."""
+    """The processes of one worker that read what strangers sent. They hold no key."""
 
     def __init__(self, count: int, read_seconds: float) -> None:
-        self.readers = Sandbox(count, seconds=read_seconds, preload=PRELOAD_READERS)
-        self.signers = Sandbox(count, preload=PRELOAD_SIGNERS)
+        self.readers = Sandbox(count, seconds=read_seconds, preload=PRELOAD)
 
     def close(self) -> None:
         """End them."""
         self.readers.close()
-        self.signers.close()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +68,14 @@ class Reader:
         """
         self._require_size(data)
         return self._sandbox.run(_look, data, self._limits, trust_anchors, development_root)
+
+    def run(self, function: Callable[..., R], data: bytes, *arguments: Any) -> R:
+        """Run a function of the picture, the limits and ``arguments``, all of which can be pickled.
+
+        Raises what it raises of the one tree, ReadingStopped, BodyTooLarge, or Busy.
+        """
+        self._require_size(data)
+        return self._sandbox.run(function, data, self._limits, *arguments)
 
     def _require_size(self, data: bytes) -> None:
         # Before the bytes are copied to another process.

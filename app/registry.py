@@ -12,9 +12,10 @@ from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from app.access import Caller, new_id
-from app.logbook import Logbook, Tail, first_head, log_position
+from app.logbook import Logbook, first_head, log_position
 from app.schemas.requests import DeclarationCreate, FingerprintCreate
 from app.tables import DeclarationRow, Opening, TreeHead
+from app.tail import Tail
 from remarque.answers import Declaration, DeclarationList, Fingerprint, Status
 from remarque.errors import (
     AlreadyDeclared,

@@ -82,6 +82,11 @@ LABEL: dict[str, Any] = {
             **_query("created_at", "When it was made; with a raw body only."),
             "schema": {"type": "string", "format": "date-time"},
         },
+        _query("constraint", "What a use that is constrained is subject to; with a raw body only."),
+        {
+            **_query("keep_metadata", "Whether what generation tools wrote stays; with a raw body only."),
+            "schema": {"type": "boolean", "default": True},
+        },
         {
             **_query("on_invalid", "What to do with a manifest that does not verify; with a raw body only."),
             "schema": {"type": "string", "enum": ["refuse", "replace"]},
@@ -104,6 +109,11 @@ FILE = body({**dict.fromkeys(RAW_TYPES, BINARY), "multipart/form-data": multipar
             "headers": {
                 "Remarque-Label-Id": {"description": "The id of the label", "schema": {"type": "string"}},
                 "Remarque-Layers": {"description": "The layers that were written", "schema": {"type": "string"}},
+                "Remarque-Warnings": {
+                    "description": "What was not done, as codes: `no_time_stamp`, `not_recoverable` (no copy without "
+                    "metadata will be found), `replaced_invalid_manifest`",
+                    "schema": {"type": "string"},
+                },
                 "Link": {"description": "The public record, rel=describedby", "schema": {"type": "string"}},
             },
         },
@@ -114,6 +124,7 @@ FILE = body({**dict.fromkeys(RAW_TYPES, BINARY), "multipart/form-data": multipar
             UnsupportedEncoding,
             TooManyItems,
             SigningUnavailable,
+            TooManyRequests,
             *KEY_PROBLEMS,
             *PICTURE_PROBLEMS,
         ),
@@ -124,13 +135,15 @@ def create_label(
 ) -> Response:
     """Label a picture as AI-generated: C2PA, signed, and the IPTC properties that platforms read."""
     upload, asked = wish
-    label_id, stamped = held.labeller.label(caller, upload.data, asked)
+    label = held.labeller.label(caller, upload.data, asked)
     headers = {
-        "Remarque-Label-Id": label_id,
-        "Remarque-Layers": ",".join(stamped.layers),
-        "Link": f'<{labelling.label_page(base_url, label_id)}>; rel="describedby"; type="application/json"',
+        "Remarque-Label-Id": label.id,
+        "Remarque-Layers": ",".join(label.stamped.layers),
+        "Link": f'<{labelling.label_page(base_url, label.id)}>; rel="describedby"; type="application/json"',
     }
-    return Response(stamped.data, media_type=stamped.mime, headers=headers)
+    if label.warnings:
+        headers["Remarque-Warnings"] = ",".join(label.warnings)
+    return Response(label.stamped.data, media_type=label.stamped.mime, headers=headers)
 
 
 @router.get("/labels/{label_id}", responses=documented(NotFound))

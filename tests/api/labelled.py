@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import io
-import uuid
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
-from app.access import identify
-from app.tables import LabelRow
-from remarque.fingerprints import fingerprint
-from remarque.fingerprints.packing import pack_regions
-from remarque.labels.binding import active_manifest_id
-from remarque.labels.stamp import LabelRequest, stamp
 from tests.api.conftest import Service
 from tests.conftest import encoded
 
@@ -30,43 +22,12 @@ class Labelled:
 
 
 def label(service: Service, image: bytes, **label: str) -> Labelled:
-    """Label a picture, PNG or JPEG."""
-    held = service.http.app.state.resources
-    when = datetime.fromisoformat(label["created_at"]) if "created_at" in label else datetime.now(UTC)
-    request = LabelRequest(id=str(uuid.uuid4()), system=label.get("system", "Atelier"), created_at=when)
-    done = stamp(image, request, held.labeller._signing.key)
-    prints = fingerprint(image, interop=False, iscc=True)
-    items = [{k: v for k, v in asdict(i).items() if v is not None} for i in prints.to_items() if i.alg != "pdq-region"]
-    opening = {"id": request.id, "sha256": done.sha256, "manifest_id": active_manifest_id(done.manifest)}
-    opening |= {"fingerprints": items, "regions": pack_regions(prints.regions)}
-    with held.database.reading() as session:
-        caller = identify(session, service.operator["authorization"])
-
-    def unit(session, tail):
-        index = tail.append("label", opening=opening, identity={"party": caller.party, "key": caller.key})
-        session.add(
-            LabelRow(
-                id=request.id,
-                idx=index,
-                party_id=caller.party,
-                key_id=caller.key,
-                system=request.system,
-                digital_source_type=done.digital_source_type,
-                preferences={},
-                format=done.mime,
-                layers=done.layers,
-                digest_in=bytes(32),
-                digest_out=bytes.fromhex(done.sha256),
-                manifest=done.manifest,
-                manifest_id=opening["manifest_id"],
-                signer="ab" * 32,
-                warnings=[],
-                created_at=request.created_at,
-            )
-        )
-
-    held.logbook.transact(unit)
-    return Labelled(request.id, done.data, opening["manifest_id"])
+    """Label a picture with the operator's key."""
+    headers = {**service.operator, "content-type": "application/octet-stream"}
+    response = service.http.post("/v1/labels", content=image, params={"system": "Atelier", **label}, headers=headers)
+    assert response.status_code == 200, response.text
+    record = service.http.get(f"/v1/labels/{response.headers['remarque-label-id']}").json()
+    return Labelled(record["id"], response.content, record["manifest_url"].rpartition("/")[2])
 
 
 def opened(data: bytes) -> Image.Image:
