@@ -62,9 +62,13 @@ def tail(size: int, signature: bytes, time_stamp: bytes | None = None) -> bytes 
     return None
 
 
-def imprinted(signature: bytes) -> bytes:
-    """What a time-stamp is about: the signature as a CBOR byte string (C2PA 2.4, "Time-stamps", sigTst2)."""
-    return cbor2.dumps(signature)
+def to_be_time_stamped(signed: bytes, signature: bytes) -> bytes:
+    """What a time-stamp is about: a counter-signature structure around the signature as a CBOR byte string.
+
+    ``signed`` is what the signature is over. C2PA 2.4, "Time-stamps", ``sigTst2``; as c2pa-rs 0.91.3 writes it.
+    """
+    _, protected, _, _ = cbor2.loads(signed)
+    return cbor2.dumps(["CounterSignature", protected, b"", cbor2.dumps(signature)])
 
 
 def _opened(envelope: bytes) -> tuple[bytes, object, object, bytes]:

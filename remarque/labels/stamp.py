@@ -59,6 +59,10 @@ class Prepared:
     replaced_invalid: bool
     kept_parent: bool
 
+    def to_be_time_stamped(self, signature: bytes) -> bytes:
+        """What the time-stamp of this signature, in COSE form (``SigningKey.signature``), has to be over."""
+        return cose.to_be_time_stamped(self.to_be_signed, signature)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamped:
@@ -105,7 +109,8 @@ def stamp(
         room_for_time_stamp=time_stamps is not None,
     )
     signature = key.signature(prepared.to_be_signed)
-    return finish(prepared, signature, None if time_stamps is None else time_stamps.token(signature))
+    token = None if time_stamps is None else time_stamps.token(prepared.to_be_time_stamped(signature))
+    return finish(prepared, signature, token)
 
 
 def prepare(
@@ -180,7 +185,8 @@ def finish(prepared: Prepared, signature: bytes, time_stamp: bytes | None = None
     signature = in_cose_form(prepared.certificate.public_key, prepared.to_be_signed, signature)
     tail, layers, warnings = None, list(prepared.layers), []
     if prepared.room_for_time_stamp:
-        if time_stamp is not None and hashlib.sha256(cose.imprinted(signature)).digest() in time_stamp:
+        imprint = hashlib.sha256(prepared.to_be_time_stamped(signature)).digest()
+        if time_stamp is not None and imprint in time_stamp:
             tail = cose.tail(prepared.tail_size, signature, time_stamp)
         if tail is None:
             warnings.append(NO_TIME_STAMP)

@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable
 
 import httpx
-from cryptography.x509 import ObjectIdentifier
 
 from remarque.errors import MissingExtra
-from remarque.labels.cose import imprinted
+from remarque.labels.tokens import NotAToken, read_answer
 from remarque.labels.waits import TooSlow, Waits
 
 try:
-    from rfc3161_client import HashAlgorithm, PKIStatus, TimestampRequestBuilder, decode_timestamp_response
+    from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 except ModuleNotFoundError as error:  # pragma: no cover - an installation without the extra
     raise MissingExtra("label", "time-stamps") from error
 
@@ -31,7 +30,8 @@ PAUSE = 60.0
 #: Answers carry the authority's certificates and stay under 10 KB, which is also the room in a manifest.
 MAX_ANSWER = 1 << 16
 
-_SHA256 = ObjectIdentifier("2.16.840.1.101.3.4.2.1")
+#: 2.16.840.1.101.3.4.2.1, as DER has it.
+_SHA256 = bytes.fromhex("608648016503040201")
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +65,16 @@ class TimeStamps:
         """Close the connections."""
         self._client.close()
 
-    def token(self, signature: bytes) -> bytes | None:
-        """The time-stamp token (DER) over a signature in COSE form, or None: nothing the authority does is an error."""
+    def token(self, message: bytes) -> bytes | None:
+        """The time-stamp token (DER) over a message (``Prepared.to_be_time_stamped``), or None.
+
+        Nothing that the authority does, or fails to do, is an error.
+        """
         if not self._may_ask():
             return None
         try:
-            token = self._asked(imprinted(signature))
-        except (_Refused, TooSlow, httpx.HTTPError, httpx.InvalidURL) as error:
+            token = self._asked(message)
+        except (NotAToken, TooSlow, httpx.HTTPError, httpx.InvalidURL) as error:
             self._count(error)
             return None
         with self._lock:
@@ -102,34 +105,23 @@ class TimeStamps:
         headers = {"Content-Type": "application/timestamp-query"}
         with self._client.stream("POST", self.url, content=asked.as_bytes(), headers=headers) as answer:
             if answer.status_code != httpx.codes.OK:
-                raise _Refused(f"the answer is HTTP {answer.status_code}")
+                raise NotAToken(f"the answer is HTTP {answer.status_code}")
             body = bytearray()
             for part in answer.iter_bytes():
                 body += part
                 if len(body) > MAX_ANSWER:
-                    raise _Refused("the answer is too long")
+                    raise NotAToken("the answer is too long")
         return _checked(bytes(body), message, asked.nonce)
 
 
-class _Refused(Exception):
-    """The answer of the authority is not a time-stamp for what was asked."""
-
-
 def _checked(body: bytes, message: bytes, nonce: int | None) -> bytes:
-    """The token of an answer, where it is granted, over this message and for this request. Raises _Refused.
+    """The token of an answer, where it is granted, over this message and for this request. Raises NotAToken.
 
     Who signed it is for the reader's trust list to judge, as with the label itself.
     """
-    try:
-        answer = decode_timestamp_response(body)
-        if answer.status not in (PKIStatus.GRANTED, PKIStatus.GRANTED_WITH_MODS):
-            raise _Refused(f"not granted: status {answer.status}")
-        info = answer.tst_info
-        imprint = info.message_imprint
-        if imprint.hash_algorithm != _SHA256 or imprint.message != hashlib.sha256(message).digest():
-            raise _Refused("the time-stamp is about something else")
-        if info.nonce != nonce:
-            raise _Refused("the time-stamp answers another request")
-        return answer.time_stamp_token()
-    except ValueError as error:
-        raise _Refused("the answer cannot be read") from error
+    token = read_answer(body)
+    if (token.algorithm, token.digest) != (_SHA256, hashlib.sha256(message).digest()):
+        raise NotAToken("the time-stamp is about something else")
+    if token.nonce != nonce:
+        raise NotAToken("the time-stamp answers another request")
+    return token.der
