@@ -28,6 +28,7 @@ from remarque.answers import (
     Verification,
 )
 from remarque.preferences import DEFAULT_PREFERENCES, DEFAULT_PURPOSE, Claim, Preference
+from remarque.snapshots.manifest import SnapshotHead
 
 _WHEN = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 _ROOT = "b2d4f5c0a1e37f5d86b0c9e2d4f1a3b5c7d9e0f2a4b6c8d0e1f3a5b7c9d1e3f5"
@@ -129,6 +130,13 @@ ANSWERS: dict[str, Any] = {
         _label,
         Alive(),
         Ready(tree_size=42, root=_ROOT),
+        SnapshotHead(
+            tree_size=42,
+            root=_ROOT,
+            bytes=1_572_864,
+            files_url="https://registry.example/v1/snapshots/42",
+            manifest='remarque-snapshot/v1\n{"checkpoint":"registry.example/log1\\n42\\n…\n\n— registry.example/log1/receipts …\n',
+        ),
         QueryResult(matches=[BindingMatch(manifestId=_MANIFEST, similarityScore=98)]),
         SupportedAlgorithms(watermarks=[], fingerprints=[Algorithm(alg="io.iscc.v0")]),
     )
