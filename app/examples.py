@@ -135,7 +135,7 @@ ANSWERS: dict[str, Any] = {
             root=_ROOT,
             bytes=1_572_864,
             files_url="https://registry.example/v1/snapshots/42",
-            manifest='remarque-snapshot/v1\n{"checkpoint":"registry.example/log1\\n42\\n…\n\n— registry.example/log1/receipts …\n',
+            manifest='remarque-snapshot/v1\n{"checkpoint":"…","tree_size":42}\n\n— registry.example/log1/receipts …\n',
         ),
         QueryResult(matches=[BindingMatch(manifestId=_MANIFEST, similarityScore=98)]),
         SupportedAlgorithms(watermarks=[], fingerprints=[Algorithm(alg="io.iscc.v0")]),
