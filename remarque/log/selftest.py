@@ -63,7 +63,7 @@ def _consistency(case: Case) -> bool:
 
 def _path(case: Case) -> bool:
     tile = Tile.parse(case["path"])
-    return tile == (case["level"], case["n"], case["width"]) and tile.path() == case["path"]
+    return tile == Tile(case["level"], case["n"], case["width"]) and tile.path() == case["path"]
 
 
 def _bundle(case: Case) -> bool:
