@@ -39,8 +39,10 @@ def _feed(matcher: Matcher, index: int, entry_type: str, ref: int | None, openin
                 regions=unpack_regions(opening["regions"]) if "regions" in opening else None,
                 valid_until=opening.get("valid_until"),
             )
-        case "change" if opening is not None:  # without one, its declaration is erased
-            matcher.change(index, ref=_about(index, ref), preferences=parse_preferences(opening["preferences"]))
+        case "change":
+            # Erased with its declaration, or alone: what was said before must not be heard again.
+            said = {} if opening is None else parse_preferences(opening["preferences"])
+            matcher.change(index, ref=_about(index, ref), preferences=said)
         case "withdraw":
             matcher.withdraw(index, ref=_about(index, ref))
         case "erase":
