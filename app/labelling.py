@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from app.signing import Signing
 from app.tables import LabelRow, TreeHead
 from app.tail import Tail
 from remarque.answers import LabelRecord
+from remarque.codec import to_json
 from remarque.errors import InvalidLabelRequest, NotAPicture, NotFound
 from remarque.fingerprints import Fingerprints, Limits, fingerprint
 from remarque.fingerprints.packing import pack_regions
@@ -33,7 +34,6 @@ from remarque.labels.request import LabelRequest
 from remarque.labels.signer import Certificate
 from remarque.labels.stamp import OnInvalid, Prepared, Stamped, finish, prepare
 from remarque.labels.vocabulary import LABEL_TYPES
-from remarque.matching.matcher import REGION
 from remarque.preferences import DEFAULT_PREFERENCES, parse_preferences, write_preferences
 
 __all__ = ["LABEL_TYPES", "Labelled", "Labeller", "label_page", "manifest_address", "read_label"]
@@ -93,17 +93,19 @@ class Labeller:
             *stamped.warnings,
         ]
 
+        opening = {
+            "id": request.id,
+            "sha256": stamped.sha256,
+            "manifest_id": stamped.manifest_id,
+            "signer": key.certificate.thumbprint,
+            **_kept(prints),
+        }
+
         def unit(session: Session, tail: Tail) -> None:
             count_label(session, caller, tail.now)
             index = tail.append(
                 "label",
-                opening={
-                    "id": request.id,
-                    "sha256": stamped.sha256,
-                    "manifest_id": stamped.manifest_id,
-                    "signer": key.certificate.thumbprint,
-                    **_kept(prints),
-                },
+                opening=opening,
                 identity={"party": caller.party, "key": caller.key},
             )
             session.add(
@@ -196,7 +198,7 @@ def _kept(prints: Fingerprints | None) -> dict[str, Any]:
     if prints is None or not _tells(prints):
         return {"fingerprints": []}
     regions = {} if prints.regions is None else {"regions": pack_regions(prints.regions)}
-    items = [asdict(item) for item in prints.to_items() if item.alg != REGION.name]
+    items = [to_json(item) for item in replace(prints, regions=None).to_items()]
     return {
         "fingerprints": [{name: value for name, value in item.items() if value is not None} for item in items],
         **regions,
