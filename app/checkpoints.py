@@ -42,6 +42,11 @@ class Publisher:
         """Remember a committed checkpoint as published. Raises LogError, OSError: then it must not be shown."""
         self.mark.rise(note)
 
+    @property
+    def published_size(self) -> int:
+        """A size that this process knows to be published."""
+        return self.mark.known
+
     def newest(self, session: Session) -> TreeHead:
         """The newest state that is committed, published by this. Raises NotReady where nothing was signed yet."""
         head = newest_head(session)

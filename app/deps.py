@@ -18,6 +18,7 @@ from app.limiting import Limiter
 from app.logbook import Logbook
 from app.reading import Reader
 from app.settings import Settings
+from app.signing import Signing
 from app.verifying import Verifier
 
 
@@ -30,6 +31,7 @@ class Resources:
     index: Index
     logbook: Logbook
     reader: Reader
+    signing: Signing
     labeller: Labeller
     verifier: Verifier
     limiter: Limiter

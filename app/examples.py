@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from app.published import ROUTES, WellKnown
 from app.routers.health import Alive, Ready
 from app.schemas.softbinding import Algorithm, BindingMatch, QueryResult, SupportedAlgorithms
 from remarque.answers import (
@@ -130,6 +131,13 @@ ANSWERS: dict[str, Any] = {
         _label,
         Alive(),
         Ready(tree_size=42, root=_ROOT),
+        WellKnown(
+            origin="registry.example/log1",
+            log_key="registry.example/log1+c1b5d8e2+AdVKrkmsvuVTTrGr8Ou1Bu5qeVQ0bcU0mvE6k0HcIQ8S",
+            receipts_key="registry.example/log1/receipts+7a90c2d4+AVhqZ2VvXk0rqM3yKq2b0qvXyq2tq6cS3iP0b1C0b5xG",
+            witnesses=[],
+            routes=ROUTES,
+        ),
         SnapshotHead(
             tree_size=42,
             root=_ROOT,

@@ -28,6 +28,9 @@ class HighWaterMark:
         self._path = path
         self._key = log_key
         self._threads = threading.Lock()  # a lock of a file does not keep threads apart
+        self._risen_to = b""
+        #: A size that the mark has reached, as far as this process knows.
+        self.known = 0
 
     def read(self) -> Checkpoint | None:
         """The checkpoint of the mark, its signature verified; None where none was ever written. Raises LogError."""
@@ -38,6 +41,8 @@ class HighWaterMark:
 
     def rise(self, note: bytes) -> None:
         """Remember a checkpoint durably, unless a later one is remembered. Raises LogError on another history."""
+        if note == self._risen_to:
+            return
         new = Checkpoint.parse(Note.parse(note).text)
         with self._threads, self._locked():
             kept = self.read()
@@ -45,6 +50,7 @@ class HighWaterMark:
                 raise LogError(f"REFUSING TO SIGN: two roots at size {new.size}, one of them published")
             if kept is None or kept.size < new.size:
                 self._write(note)
+            self._risen_to, self.known = note, new.size
 
     def _write(self, note: bytes) -> None:
         fresh = self._path.with_name(self._path.name + ".new")

@@ -68,7 +68,7 @@ class Logbook:
 
     def __init__(self, database: Database, publisher: Publisher, published: Callable[[], None]) -> None:
         self._database = database
-        self._publisher = publisher
+        self.publisher = publisher
         self._published = published
         self._edge: Edge | None = None
         self._queue: queue.Queue[_Job | None] = queue.Queue(WAITING)
@@ -143,7 +143,7 @@ class Logbook:
             tail = Tail.lock(session, self._edge)
             try:
                 outcomes = [_outcome(job.unit, tail) for job in group]
-                note = tail.finish(self._publisher.sign)
+                note = tail.finish(self.publisher.sign)
                 session.commit()
             except Exception as error:  # whatever a unit raises, the others must not suffer from it
                 if isinstance(error, DBAPIError) and error.connection_invalidated:
@@ -155,7 +155,7 @@ class Logbook:
     def _publish(self, note: bytes) -> bool:
         """Let the mark rise, then the index follow. Whether the commit may be shown."""
         try:
-            self._publisher.publish(note)
+            self.publisher.publish(note)
         except (OSError, LogError):
             log.exception("a commit could not be published")
             return False

@@ -65,6 +65,7 @@ def running(settings: Settings, processes: Processes | None = None) -> Iterator[
             index=index,
             logbook=logbook,
             reader=reader,
+            signing=signing,
             labeller=Labeller(settings, database, signing, reader, logbook),
             verifier=Verifier(database, index, reader, signing),
             limiter=Limiter(settings),

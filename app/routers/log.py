@@ -1,47 +1,92 @@
-"""The log as files (C2SP tlog-tiles) and the receipts drawn from it.
+"""The log as files (C2SP tlog-tiles), the keys that it signs with, and the receipts drawn from it.
 
-Entries are kept from the first one on; serving them is not offered yet, and these routes say so. They stand in no
-OpenAPI document until they do what they are named for.
+Receipts are not offered yet, and their routes say so; they stand in no OpenAPI document until they do what they are
+named for.
 """
 
-from fastapi import APIRouter
+from __future__ import annotations
 
-from remarque.errors import NotOfferedYet
+import hashlib
+from typing import Annotated, Any
 
-router = APIRouter(include_in_schema=False)
+from fastapi import APIRouter, Header, Response
+
+from app import published
+from app.deps import LogbookDep, ReadSession, ResourcesDep
+from app.problems import documented
+from app.published import WellKnown
+from remarque.errors import NotFound, NotOfferedYet, NotReady
+
+router = APIRouter(tags=["Log"])
 
 A_DAY = 86_400
+#: A checkpoint is replaced with every commit; a full or partial tile never changes, and may be kept for a year.
+BRIEFLY, FOR_EVER = "public, max-age=2", f"public, max-age={365 * A_DAY}, immutable"
+
+IfNoneMatch = Annotated[str | None, Header(description="The ETag of the copy that you have.")]
+
+
+def _file(kind: str, description: str) -> dict[int | str, dict[str, Any]]:
+    return {
+        200: {"description": description, "content": {kind: {"schema": {"type": "string", "format": "binary"}}}},
+        304: {"description": "The copy that you have is the same"},
+    }
+
+
+def _answer(data: bytes, media_type: str, cache: str, known: str | None) -> Response:
+    etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": cache}
+    if known is not None and (
+        known.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in known.split(",")}
+    ):
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type=media_type, headers=headers)
+
+
+CHECKPOINT = {**_file("text/plain", "A signed note: origin, size, root"), **documented(NotReady)}
+TILE = {**_file("application/octet-stream", "The bytes"), **documented(NotFound, NotReady)}
+
+
+@router.get("/.well-known/remarque.json", response_model_exclude_none=True)
+def read_keys(held: ResourcesDep, logbook: LogbookDep) -> WellKnown:
+    """The name of this registry and the keys that it signs with. Save it once; verify against what you saved."""
+    return published.well_known(logbook.publisher, held.signing)
+
+
+@router.get("/log/checkpoint", response_class=Response, responses=CHECKPOINT)
+def read_checkpoint(session: ReadSession, logbook: LogbookDep, if_none_match: IfNoneMatch = None) -> Response:
+    """The newest signed checkpoint (C2SP tlog-checkpoint)."""
+    note = published.newest_checkpoint(session, logbook.publisher)
+    return _answer(note, "text/plain", BRIEFLY, if_none_match)
+
+
+@router.get("/log/tile/entries/{path:path}", response_class=Response, responses=TILE)
+def read_entries(path: str, session: ReadSession, logbook: LogbookDep, if_none_match: IfNoneMatch = None) -> Response:
+    """A bundle of up to 256 entries (C2SP tlog-tiles): `x001/234`, or `x001/234.p/5` for its first five."""
+    data = published.log_file(session, logbook.publisher, f"tile/entries/{path}")
+    return _answer(data, "application/octet-stream", FOR_EVER, if_none_match)
+
+
+@router.get("/log/tile/{level}/{path:path}", response_class=Response, responses=TILE)
+def read_tile(
+    level: str, path: str, session: ReadSession, logbook: LogbookDep, if_none_match: IfNoneMatch = None
+) -> Response:
+    """A tile of up to 256 hashes (C2SP tlog-tiles): level, then `x001/234`, or `x001/234.p/5` for its first five."""
+    data = published.log_file(session, logbook.publisher, f"tile/{level}/{path}")
+    return _answer(data, "application/octet-stream", FOR_EVER, if_none_match)
 
 
 def _later(what: str) -> NotOfferedYet:
     return NotOfferedYet(f"{what} not offered yet; every entry is kept and will be served.", retry_after=A_DAY)
 
 
-@router.get("/log/checkpoint")
-def read_checkpoint() -> None:
-    """The newest signed checkpoint."""
-    raise _later("Checkpoints are")
-
-
-@router.get("/log/tile/entries/{path:path}")
-def read_entries(path: str) -> None:
-    """A bundle of entries."""
-    raise _later("Entry bundles are")
-
-
-@router.get("/log/tile/{path:path}")
-def read_tile(path: str) -> None:
-    """A tile of hashes."""
-    raise _later("Tiles are")
-
-
-@router.get("/v1/declarations/{declaration_id}/receipt")
+@router.get("/v1/declarations/{declaration_id}/receipt", include_in_schema=False)
 def read_receipt(declaration_id: str) -> None:
     """The receipt of a declaration."""
     raise _later("Receipts are")
 
 
-@router.post("/v1/receipts/checks")
+@router.post("/v1/receipts/checks", include_in_schema=False)
 def create_check_receipt() -> None:
     """A signed receipt for a check that was made elsewhere."""
     raise _later("Check receipts are")
