@@ -16,6 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from remarque.log.audit import audit
+from remarque.log.keys import PinnedKeys
+from remarque.log.merkle import Tree, leaf_hash
+from remarque.log.sources import log_client, read_address
+from remarque.log.tiles import ENTRIES, decode_bundle, tiles_at
 from tests.conftest import Databases
 
 START_SECONDS = 60
@@ -110,6 +115,22 @@ def test_what_was_acknowledged_survives_kill_9_and_nothing_stays_behind(database
             answer = httpx.post(f"{address}/v1/checks", json=body, headers=headers, timeout=60).json()
             assert [hit["i"] for hit in answer["hits"]] == list(range(len(acknowledged)))
             assert (answer["tree_size"], answer["root"]) == (state["tree_size"], state["root"])
+            _audited(address, acknowledged)
+
+
+def _audited(address: str, acknowledged: dict[str, dict]) -> None:
+    """Invariants 1 to 3: the log computes again, with every root that was ever told."""
+    with log_client() as client:
+        read = read_address(client, f"{address}/log")
+        keys = PinnedKeys.from_document(httpx.get(f"{address}/.well-known/remarque.json").json())
+        size = audit(read, keys).checkpoint.size
+        entries = [e for tile in tiles_at(ENTRIES, size) for e in decode_bundle(read(tile.path()) or b"", tile.width)]
+    told = {log["tree_size"]: log["root"] for log in acknowledged.values()}
+    tree = Tree()
+    for entry in entries:
+        tree = tree.push(leaf_hash(entry))
+        assert told.get(tree.size, tree.root().hex()) == tree.root().hex()
+    assert all(log["index"] < log["tree_size"] <= tree.size for log in acknowledged.values())
 
 
 def test_an_upload_that_is_cut_off_leaves_nothing(databases: Databases, tmp_path: Path, picture: bytes):
