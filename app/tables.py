@@ -113,6 +113,16 @@ class Identity(SQLModel, table=True):
     payload: bytes = _bytes()
 
 
+class EntryRef(SQLModel, table=True):
+    """An entry that is about an earlier one, and who made it: what has to be found when either is erased."""
+
+    __tablename__ = "entry_ref"
+
+    idx: int = Field(sa_column=Column(BigInteger(), ForeignKey("log_entry.idx"), primary_key=True, autoincrement=False))
+    ref: int = Field(sa_column=Column(BigInteger(), ForeignKey("log_entry.idx"), nullable=False, index=True))
+    party_id: str | None = Field(default=None, index=True)
+
+
 class LogState(SQLModel, table=True):
     """The end of the log: one row, locked by whoever appends."""
 

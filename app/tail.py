@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import event, insert, update
 from sqlmodel import Session, SQLModel, select
 
-from app.tables import Identity, LogEntry, LogState, Opening, TreeHead
+from app.tables import EntryRef, Identity, LogEntry, LogState, Opening, TreeHead
 from app.tiles import edge_at, write_tiles
 from remarque.errors import LogError
 from remarque.log.entries import IDENTITY_TAG, OPENING_TAG, Entry, seal
@@ -21,7 +21,7 @@ from remarque.log.tiles import append_batch, edge_tiles
 #: Statements that neither read what is held back nor fail without it: questions to other tables, and new rows whose
 #: foreign key to an entry is checked at the commit. Before any other statement, it is written.
 _APART = re.compile(r"SELECT|INSERT INTO (?:declaration|label) ")
-_OF_THE_LOG = re.compile(r"\b(?:log_entry|opening|identity)\b")
+_OF_THE_LOG = re.compile(r"\b(?:log_entry|opening|identity|entry_ref)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Tail:
         #: Grows with everything that is written; what it counts does not matter.
         self.written = 0
         self._leaves: list[bytes] = []
-        self._held: dict[type[SQLModel], list[dict[str, Any]]] = {LogEntry: [], Opening: [], Identity: []}
+        self._held: dict[type[SQLModel], list[dict[str, Any]]] = {LogEntry: [], Opening: [], Identity: [], EntryRef: []}
         self._writing = False
         event.listen(session.connection(), "before_cursor_execute", self._before)
 
@@ -69,7 +69,6 @@ class Tail:
         ref: int | None = None,
     ) -> int:
         """Append one entry with its sealed payloads. Returns its index."""
-        index = self.edge.tree.size + len(self._leaves)
         fields: dict[str, str | int] = {}
         who = seal(IDENTITY_TAG, identity)
         fields["who"] = who.commitment
@@ -78,11 +77,19 @@ class Tail:
             fields["open"] = opened.commitment
         if ref is not None:
             fields["ref"] = ref
-        body = Entry(entry_type, int(self.now.timestamp()), fields).encode()
-        self._held[LogEntry].append({"idx": index, "body": body})
+        index = self.append_bare(entry_type, fields)
+        if ref is not None:
+            self._held[EntryRef].append({"idx": index, "ref": ref, "party_id": identity.get("party")})
         self._held[Identity].append({"idx": index, "salt": who.salt, "payload": who.payload})
         if opened is not None:
             self._held[Opening].append({"idx": index, "salt": opened.salt, "payload": opened.payload})
+        return index
+
+    def append_bare(self, entry_type: str, fields: Mapping[str, str | int]) -> int:
+        """Append one entry of these fields and nothing beside it. Returns its index."""
+        index = self.edge.tree.size + len(self._leaves)
+        body = Entry(entry_type, int(self.now.timestamp()), fields).encode()
+        self._held[LogEntry].append({"idx": index, "body": body})
         self._leaves.append(leaf_hash(body))
         self.written += 1
         return index
