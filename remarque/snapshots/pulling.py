@@ -21,6 +21,7 @@ from remarque.log.keys import PinnedKeys
 from remarque.matching.segments import UNFINISHED
 from remarque.snapshots.changes import Change, Until, read_changes
 from remarque.snapshots.draft import Draft
+from remarque.snapshots.growth import require_growth
 from remarque.snapshots.manifest import MANIFEST, File, Manifest, SnapshotHead, open_manifest
 from remarque.snapshots.opened import Snapshot, file_of, find_snapshot, numbered, open_snapshot
 from remarque.transport import Answer, Call, Transport
@@ -79,7 +80,7 @@ class _Pull:
     def run(self) -> Pulled:
         # (1) What there is to be fetched, signed.
         head = self._wire.send(Call(method="GET", path="/v1/snapshots/latest", read=_read_head))
-        note = head.manifest.encode()
+        note = head.manifest.encode(errors="replace")  # half a character: then it does not verify
         manifest = open_manifest(note, self._keys)
         self._folder.mkdir(parents=True, exist_ok=True)
         # (2) What is there already, if every byte of it is what was signed.
@@ -89,15 +90,18 @@ class _Pull:
                 f"{self._folder} holds tree size {old.view.tree_size}; the registry now offers {manifest.tree_size}, "
                 "which is older. Nothing was changed."
             )
+        # (3) The log has only grown since.
+        if old is not None:
+            require_growth(self._wire, old.manifest, manifest)
         if old is not None and old.manifest.files == manifest.files:
             return Pulled(manifest, old.directory, 0, manifest.bytes, old.view.tree_size)
-        # (3) What can be made of that, and the rest from the registry.
+        # (4) What can be made of that, and the rest from the registry.
         unfinished = self._folder / f"{UNFINISHED}{manifest.tree_size}"
         unfinished.mkdir(exist_ok=True)
         if old is not None:
             self._build(old, manifest, unfinished)
         saved = self._fetch(manifest, unfinished)
-        # (4) In its place, at once.
+        # (5) In its place, at once.
         _write(unfinished / MANIFEST, note)
         final = self._put(unfinished, str(manifest.tree_size))
         return Pulled(manifest, final, self._received, saved, None if old is None else old.view.tree_size, self._note)

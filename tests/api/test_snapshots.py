@@ -131,7 +131,8 @@ def test_a_pull_fetches_what_changed_and_no_file(registry: Registry, picture: by
     pulled = registry.pull(tmp_path / "s")
     assert pulled.note is None
     assert pulled.saved == pulled.manifest.bytes
-    assert {request.url.path for request in registry.asked} == {"/v1/snapshots/latest", "/v1/changes"}
+    paths = {request.url.path for request in registry.asked if not request.url.path.startswith("/log/tile/")}
+    assert paths == {"/v1/snapshots/latest", "/v1/changes"}
     verify_snapshot(tmp_path / "s", registry.keys)
     snapshot = open_snapshot(tmp_path / "s")
     assert len(snapshot) == 2
@@ -301,6 +302,27 @@ def test_a_state_that_goes_back_is_refused(registry: Registry, picture: bytes, t
     with pytest.raises(LogError, match="older"):
         registry.pull(tmp_path / "s")
     verify_snapshot(tmp_path / "s", registry.keys)
+
+
+def test_a_registry_with_two_histories_is_caught(settings_for: Any, processes: Any, tmp_path: Path):
+    shown = []
+    for name, turns in (("one", 1), ("two", 2)):
+        own = {"log_key": tmp_path / "log.key", "receipts_key": tmp_path / "receipts.key"}
+        settings = settings_for(data_dir=tmp_path / name, **own)
+        for service in start(settings, processes):
+            database = Database(settings.database)
+            registry = Registry(service, settings, database)
+            artist = service.party()
+            for turn in range(turns):
+                service.declare(drawn(turn), artist)
+            registry.build()
+            if not shown:
+                shown.append(registry.pull(tmp_path / "s").manifest)
+            else:
+                with pytest.raises(LogError):
+                    registry.pull(tmp_path / "s")
+            database.close()
+    assert open_snapshot(tmp_path / "s").manifest == shown[0], "what was there stays"
 
 
 @pytest.mark.parametrize("since", ["-1", "99", "x", ""])
