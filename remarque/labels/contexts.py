@@ -49,7 +49,8 @@ def settings(trust_anchors: bytes = b"", development_root: bytes = b"") -> dict[
         "trust": trust,
         "verify": {"verify_after_sign": False, "remote_manifest_fetch": False, "ocsp_fetch": False},
         "core": {"allowed_network_hosts": []},
-        "builder": {"thumbnail": {"enabled": False}},
+        # The parent is said by the signer too; the library would put it among what others said.
+        "builder": {"thumbnail": {"enabled": False}, "created_assertion_labels": ["c2pa.ingredient"]},
     }
 
 

@@ -16,7 +16,7 @@ from remarque.labels.contexts import c2pa, signing_context
 from remarque.labels.embedding import can_embed, embed_in_png
 from remarque.labels.fields import json_ld, xmp_fields
 from remarque.labels.request import LabelRequest
-from remarque.labels.signer import Certificate, SigningKey
+from remarque.labels.signer import Certificate
 from remarque.labels.vocabulary import CAWG_ENTRIES, CAWG_USES, COMPOSITE, source_type_uri
 
 _SPECIFICATION = "2.4.0"
@@ -114,10 +114,3 @@ def _training_mining(request: LabelRequest) -> dict[str, dict[str, str]]:
             if use == "constrained" and request.constraint is not None:
                 entries[CAWG_ENTRIES[category]]["constraint_info"] = request.constraint
     return entries
-
-
-def prove_signer(key: SigningKey) -> None:
-    """See ``stamp.prove_signer``, which has taken this over; here until nobody asks for it."""
-    from remarque.labels.stamp import prove_signer
-
-    prove_signer(key)

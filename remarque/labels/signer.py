@@ -109,13 +109,13 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class FileKey:
-    """Signs with a private key that was read from a file (unencrypted PEM)."""
+    """Signs with a private key that was read from a file. It cannot be pickled: no other process gets it by mistake."""
 
-    key_pem: bytes = field(repr=False)
+    key: PrivateKey = field(repr=False)
 
     def __call__(self, message: bytes) -> bytes:
-        """Sign. Raises SigningUnavailable if the PEM holds no private key."""
-        return sign(_private_key(self.key_pem), message)
+        """Sign."""
+        return sign(self.key, message)
 
 
 def load_signing_key(chain: Path, key: Path, *, now: datetime | None = None) -> SigningKey:
@@ -126,8 +126,9 @@ def load_signing_key(chain: Path, key: Path, *, now: datetime | None = None) -> 
 def check_signing_key(chain_pem: bytes, key_pem: bytes, *, now: datetime | None = None) -> SigningKey:
     """Return the pair if it can sign labels at ``now`` (UTC). Raises SigningUnavailable with what to change."""
     certificates = _certificates(chain_pem)
-    _check_leaf_is_ours(certificates, _private_key(key_pem))
-    return SigningKey(_checked(chain_pem, certificates, now), FileKey(key_pem))
+    key = _private_key(key_pem)
+    _check_leaf_is_ours(certificates, key)
+    return SigningKey(_checked(chain_pem, certificates, now), FileKey(key))
 
 
 def callback_key(chain_pem: bytes, sign: Sign, *, now: datetime | None = None) -> SigningKey:
@@ -188,7 +189,6 @@ def _chain(chain_pem: bytes) -> tuple[x509.Certificate, ...]:
     return tuple(_certificates(chain_pem))
 
 
-@lru_cache(maxsize=8)
 def _private_key(key_pem: bytes) -> PrivateKey:
     try:
         return cast(PrivateKey, serialization.load_pem_private_key(key_pem, password=None))

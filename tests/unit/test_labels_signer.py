@@ -1,6 +1,8 @@
 """Which keys may sign, and what the operator is told about the others."""
 
+import hashlib
 import os
+import pickle
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,18 +15,21 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from remarque.errors import SigningUnavailable
-from remarque.labels.manifest import prove_signer
+from remarque.labels import signatures
 from remarque.labels.signer import (
     CLAIM_SIGNING,
     DEVELOPMENT_ROOT_NAME,
+    callback_key,
     check_signing_key,
     load_signing_key,
     make_development_pki,
 )
-from tests.label_pictures import development
+from remarque.labels.stamp import finish, prepare, prove_signer, stamp
+from tests.label_pictures import development, drawn, request
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 KEYS: dict[str, Callable[[], Any]] = {
@@ -84,8 +89,8 @@ def pem(key: Any, encryption: Any = None) -> bytes:
 def test_every_algorithm_signs_a_label_that_verifies(algorithm: str) -> None:
     key = KEYS[algorithm]()
     found = check_signing_key(issued(key), pem(key))
-    assert found.algorithm == algorithm
-    assert not found.development
+    assert found.certificate.algorithm == algorithm
+    assert not found.certificate.development
     prove_signer(found)
 
 
@@ -93,7 +98,7 @@ def test_the_development_pair_signs_and_says_what_it_is(tmp_path: Path) -> None:
     make_development_pki(tmp_path)
     key = load_signing_key(tmp_path / "chain.pem", tmp_path / "key.pem")
     prove_signer(key)
-    assert key.development
+    assert key.certificate.development
     assert stat.S_IMODE(os.stat(tmp_path / "key.pem").st_mode) == 0o600
     assert sorted(os.listdir(tmp_path)) == ["chain.pem", "key.pem", "root.pem"]
     root = x509.load_pem_x509_certificate((tmp_path / "root.pem").read_bytes())
@@ -128,12 +133,15 @@ def test_many_at_once_agree_on_one_pair(tmp_path: Path) -> None:
     prove_signer(load_signing_key(folder / "chain.pem", folder / "key.pem"))
 
 
-def test_the_key_is_in_no_representation() -> None:
-    key = development().key
-    body = key.key_pem.decode().splitlines()[1]
-    assert body not in repr(key)
-    assert body not in str(key)
-    assert body not in repr(replace(key, development=False))
+def test_the_key_is_in_no_representation_and_goes_to_no_other_process() -> None:
+    private = KEYS["es256"]()
+    key = check_signing_key(issued(private), pem(private))
+    number = private.private_numbers().private_value
+    for text in (repr(key), str(key), repr(key.sign), repr(replace(key))):
+        assert all(form not in text for form in (pem(private).decode().splitlines()[1], str(number), f"{number:x}"))
+    with pytest.raises(TypeError, match="pickle"):
+        pickle.dumps(key)
+    assert pickle.loads(pickle.dumps(key.certificate)) == key.certificate  # noqa: S301 - our own bytes
 
 
 @pytest.mark.parametrize(
@@ -143,15 +151,15 @@ def test_the_key_is_in_no_representation() -> None:
         ("chain-garbage", lambda c, k: (b"-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----\n", k), "not PEM"),
         ("key-empty", lambda c, k: (c, b""), "private key"),
         ("key-is-chain", lambda c, k: (c, c), "private key"),
-        ("key-of-another", lambda c, k: (c, development(1).key.key_pem), "does not belong"),
+        ("key-of-another", lambda c, k: (c, pem(KEYS["es256"]())), "does not belong"),
         ("order-reversed", lambda c, k: (_reversed(c), k), "wrong order"),
         ("root-of-another", lambda c, k: (_leaf(c) + development(1).root, k), "wrong order"),
     ],
 )
 def test_a_pair_that_does_not_fit_is_refused(mutation: str, change: Any, sentence: str) -> None:
-    key = development().key
+    key = KEYS["es256"]()
     with pytest.raises(SigningUnavailable, match=sentence) as caught:
-        check_signing_key(*change(key.chain_pem, key.key_pem))
+        check_signing_key(*change(issued(key), pem(key)))
     assert "PRIVATE" not in str(caught.value)
 
 
@@ -196,11 +204,80 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         load_signing_key(tmp_path / "nowhere.pem", tmp_path / "key.pem")
 
 
-def test_a_key_that_lies_about_itself_is_found_out_at_start() -> None:
-    # The pair was put together without the check: the library signs, and the label would not verify.
-    lying = replace(development().key, key_pem=development(1).key.key_pem)
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_a_function_signs_for_a_certificate(algorithm: str) -> None:
+    private = KEYS[algorithm]()
+    key = callback_key(issued(private), lambda message: raw(private, message))
+    assert key.certificate.algorithm == algorithm
+    prove_signer(key)
+
+
+@pytest.mark.parametrize("algorithm", ["es256", "es384", "es512"])
+def test_a_function_may_give_der(algorithm: str) -> None:
+    private = KEYS[algorithm]()
+    digest = {"es256": hashes.SHA256(), "es384": hashes.SHA384(), "es512": hashes.SHA512()}[algorithm]
+    prove_signer(callback_key(issued(private), lambda message: private.sign(message, ec.ECDSA(digest))))
+
+
+def _raise() -> bytes:
+    raise RuntimeError("the token was pulled out")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("raises", lambda private, message: _raise()),
+        ("nothing", lambda private, message: None),
+        ("empty", lambda private, message: b""),
+        ("text", lambda private, message: "signature"),
+        ("zeros", lambda private, message: bytes(64)),
+        ("cut", lambda private, message: raw(private, message)[:-1]),
+        ("longer", lambda private, message: raw(private, message) + b"\0"),
+        ("message-of-another", lambda private, message: raw(private, message + b"\0")),
+        ("key-of-another", lambda private, message: raw(KEYS["es256"](), message)),
+        ("der-of-another", lambda private, message: KEYS["es256"]().sign(message, ec.ECDSA(hashes.SHA256()))),
+        ("der-of-huge-numbers", lambda private, message: encode_dss_signature(1 << 600, 1 << 600)),
+        ("der-of-negative-numbers", lambda private, message: b"\x30\x06\x02\x01\xff\x02\x01\xff"),
+    ],
+)
+def test_a_function_that_does_not_sign_is_unavailable(name: str, answer: Any) -> None:
+    private = KEYS["es256"]()
+    chain = issued(private)
     with pytest.raises(SigningUnavailable):
-        prove_signer(lying)
+        callback_key(chain, lambda message: answer(private, message))
+    # It was right at the start, and is not any more: no label comes out.
+    behaves = [True]
+    key = callback_key(chain, lambda message: raw(private, message) if behaves[0] else answer(private, message))
+    behaves[0] = False
+    with pytest.raises(SigningUnavailable):
+        stamp(drawn("png").data, request(), key)
+    with pytest.raises(SigningUnavailable):
+        prove_signer(key)
+
+
+def test_finish_itself_refuses_a_signature_that_does_not_fit() -> None:
+    private = KEYS["es256"]()
+    key = check_signing_key(issued(private), pem(private))
+    prepared = prepare(drawn("png").data, request(), key.certificate)
+    for wrong in (b"", bytes(64), raw(KEYS["es256"](), prepared.to_be_signed), raw(private, b"something else")):
+        with pytest.raises(SigningUnavailable):
+            finish(prepared, wrong)
+    assert finish(prepared, raw(private, prepared.to_be_signed)).layers == ["xmp", "c2pa"]
+
+
+def test_a_certificate_says_what_a_record_needs() -> None:
+    private = KEYS["es256"]()
+    chain = issued(private)
+    found = check_signing_key(chain, pem(private)).certificate
+    leaf = x509.load_pem_x509_certificates(chain)[0]
+    assert found.thumbprint == hashlib.sha256(leaf.public_bytes(serialization.Encoding.DER)).hexdigest()
+    assert found.subject == "CN=Signer of a test,O=Test"
+    assert found.expires == leaf.not_valid_after_utc
+
+
+def raw(private: Any, message: bytes) -> bytes:
+    """A signature in the form that COSE has."""
+    return signatures.sign(private, message)
 
 
 def _leaf(chain: bytes) -> bytes:
