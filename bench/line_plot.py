@@ -50,7 +50,7 @@ def _ticks(greatest: float) -> list[float]:
     rough = max(greatest, 1e-9) / _TICKS
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
-    return [step * number for number in range(math.ceil(greatest / step) + 1)]
+    return [step * number for number in range(max(1, math.ceil(greatest / step)) + 1)]
 
 
 def _text(x: float, y: float, text: str, more: str = "") -> str:

@@ -3,6 +3,7 @@
 import ast
 import io
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ from remarque.labels.carriers import WRITABLE
 from remarque.labels.codes import meaning
 from remarque.labels.credentials import time_stamp
 from remarque.labels.reading import Store
+from remarque.labels.stamp import stamp
+from remarque.labels.timestamps import TimeStamps
 from remarque.labels.verify import Reading, read_labels
 from remarque.labels.vocabulary import EXCLUDING_TYPES, IN_WORDS, LABEL_TYPES
+from tests import authority
 from tests.label_claims import CAPTURE, JPEG, TRAINED, TYPES, Used, assertion, created, signed, signer
+from tests.label_pictures import development, request
 
 #: The modules whose text ends up in a verification.
 SPEAKING = ("claims", "codes", "credentials", "hints", "history", "reading", "recovered", "verify", "vocabulary")
@@ -241,6 +246,19 @@ def test_a_time_is_shown_only_where_the_time_stamp_fits(codes: str, version: int
     assert told["state"] == state
     assert ("time" in told) is shown
     assert told["says"]
+
+
+def test_a_time_stamp_is_trusted_where_its_authority_is(tmp_path: Path) -> None:
+    with authority.running(tmp_path) as stamping:
+        key, root = development()
+        done = stamp(JPEG, request(), key, time_stamps=TimeStamps(stamping.url, timeout=30)).data
+    known, unknown = (
+        manifest(read_labels(done, trust_anchors=anchors))["time_stamp"] for anchors in (root + stamping.root, root)
+    )
+    assert (known["state"], unknown["state"]) == ("trusted", "untrusted")
+    assert abs(datetime.fromisoformat(known["time"]) - datetime.now(UTC)) < timedelta(minutes=5)
+    assert unknown["time"] == known["time"]
+    assert "nobody trusted here vouches" in unknown["says"]
 
 
 def test_every_source_type_that_decides_has_words() -> None:
