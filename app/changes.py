@@ -9,12 +9,11 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from app.checkpoints import newest_head
+from app.checkpoints import Publisher
 from app.db import Database
 from app.tables import DeclarationRow, LogEntry, Opening
 from remarque.errors import InvalidRequest
 from remarque.log.entries import Entry
-from remarque.log.merkle import EMPTY_ROOT
 from remarque.snapshots.changes import TYPES, Change, Until
 
 #: Entries that are read at once: each has up to a few thousand bytes of opening.
@@ -23,14 +22,17 @@ BATCH = 500
 MOST = 100_000
 
 
-def changes(database: Database, *, since: int, until: int | None, openings: bool) -> Iterator[bytes]:
+def changes(
+    database: Database, publisher: Publisher, *, since: int, until: int | None, openings: bool
+) -> Iterator[bytes]:
     """The lines of the answer: the entries from ``since`` on, before ``until``, and the line that says how far they go.
 
-    ``openings``: with what each entry commits to. Raises InvalidRequest, before any line, on a range that is none.
+    ``openings``: with what each entry commits to. Raises InvalidRequest, before any line, on a range that is none, and
+    NotReady where nothing was published yet.
     """
     with database.reading() as session:
-        head = newest_head(session)
-        size, root = (head.size, head.root) if head else (0, EMPTY_ROOT)
+        head = publisher.newest(session)
+        size, root = head.size, head.root
     if not 0 <= since <= size:
         raise InvalidRequest(f"since is the tree size of an earlier state, 0 to {size}.")
     if until is not None and not since <= until <= size:

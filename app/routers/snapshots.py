@@ -10,7 +10,16 @@ from fastapi.responses import FileResponse, StreamingResponse
 from app import changes, snapshots
 from app.deps import KEY_IS_OPTIONAL, BaseUrl, MaybeCaller, ResourcesDep
 from app.problems import documented
-from remarque.errors import InvalidRequest, KeyRequired, KeyUnknown, NotFound, NotKept, ScopeMissing, TooManyRequests
+from remarque.errors import (
+    InvalidRequest,
+    KeyRequired,
+    KeyUnknown,
+    NotFound,
+    NotKept,
+    NotReady,
+    ScopeMissing,
+    TooManyRequests,
+)
 from remarque.snapshots.manifest import SnapshotHead
 
 router = APIRouter(prefix="/v1", tags=["Snapshots"])
@@ -71,7 +80,7 @@ def read_snapshot_file(
             "registry and the `next` entry, from which to go on where that is not its `tree_size`",
             "content": {NDJSON: {"schema": {"type": "string"}}},
         },
-        **documented(InvalidRequest, KeyUnknown, TooManyRequests),
+        **documented(InvalidRequest, KeyUnknown, TooManyRequests, NotReady),
     },
 )
 def read_changes(
@@ -85,5 +94,5 @@ def read_changes(
     if caller is None:
         held.limiter.count_anonymous(request.client.host if request.client else "")
     openings = snapshots.may_have(held.settings, caller)
-    lines = changes.changes(held.database, since=since, until=until, openings=openings)
+    lines = changes.changes(held.database, held.logbook.publisher, since=since, until=until, openings=openings)
     return StreamingResponse(lines, media_type=NDJSON, headers={"Cache-Control": "no-store"})
