@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.index import Index
 from app.reading import Reader
 from remarque.answers import Check, Depth, HashCheck, Hit
-from remarque.errors import Busy, NotOfferedYet, PictureError, RemarqueError
+from remarque.errors import Busy, PictureError, RemarqueError
 from remarque.fingerprints import Candidate
 from remarque.matching.asking import State, ask_hashes, ask_picture
 from remarque.matching.asking import parse_hashes as parse_hashes
@@ -33,7 +33,8 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: a purpose, how hard to look, whose permissions count, and of which state of the registry."""
+    """What is asked: a purpose, how hard to look, whose permissions count, of which state of the registry, and whether
+    a receipt is wanted."""
 
     purpose: Category
     depth: Depth | None = None
@@ -51,7 +52,6 @@ def check_pictures(
     index: Index, reader: Reader, uploads: Sequence[Upload], question: Question, *, strict: bool
 ) -> Check:
     """Check pictures. One that cannot be read is ``unknown`` with the reason, or raises PictureError if ``strict``."""
-    _require_offered(question)
     depth = question.depth or Depth.DEEP
     read: list[Candidate | RemarqueError] = []
     for upload in uploads:
@@ -76,7 +76,6 @@ def check_pictures(
 
 def check_hashes(index: Index, algorithm: Algorithm, hashes: NDArray[np.uint8], question: Question) -> HashCheck:
     """Check hashes (n, size), sparsely: whatever is not a hit is ``unknown``, as nothing is declared about it."""
-    _require_offered(question)
     return ask_hashes(_state(index, question), algorithm, hashes, question.purpose, question.honoured)
 
 
@@ -96,11 +95,6 @@ def _free(hit: Hit) -> bool:
     if hit.preference is Preference.ALLOWED:
         return True
     return hit.preference is Preference.UNKNOWN and all(reason.code == "not_stated" for reason in hit.reasons)
-
-
-def _require_offered(question: Question) -> None:
-    if question.receipt:
-        raise NotOfferedYet("Check receipts are not offered yet; ask without receipt.", retry_after=86_400)
 
 
 def _state(index: Index, question: Question) -> State:

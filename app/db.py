@@ -65,7 +65,7 @@ def make_engine(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # No implicit BEGIN by the driver: the hook below says which one.
     connection.isolation_level = None
-    # What is deleted or moved is overwritten with zeros at once: an erasure leaves nothing in free space (docs/erasure.md).
+    # What is deleted is overwritten with zeros in the same transaction (docs/erasure.md).
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",

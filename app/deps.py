@@ -99,5 +99,6 @@ def having(scope: Scope) -> Any:
 
 
 Declarer = Annotated[Caller, having(Scope.DECLARE)]
+Checker = Annotated[Caller, having(Scope.CHECK)]
 LabelMaker = Annotated[Caller, having(Scope.LABEL)]
 Operator = Annotated[Caller, having(Scope.OPERATE)]

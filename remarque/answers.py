@@ -173,13 +173,17 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """The answer to a check of pictures, for the state of the registry that it names."""
+    """The answer to a check of pictures, for the state of the registry that it names.
+
+    ``receipt``: the signed note, where one was asked for.
+    """
 
     tree_size: int
     root: str
     purpose: Category
     depth: Depth
     results: list[CheckResult]
+    receipt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,13 +198,17 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HashCheck:
-    """The sparse answer to a check of hashes: whatever is not among ``hits`` is ``unknown``, nothing is declared."""
+    """The sparse answer to a check of hashes: whatever is not among ``hits`` is ``unknown``, nothing is declared.
+
+    ``receipt``: the signed note, where one was asked for.
+    """
 
     tree_size: int
     root: str
     purpose: Category
     count: int
     hits: list[Hit]
+    receipt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 from numpy.typing import NDArray
 
-from app import checking
+from app import checking, receipts
 from app.access import Caller, Scope, require
 from app.bodies import JSON_BYTES_A_HASH, JSON_ROOM, content_type, parse_json, read_body, read_form, unsupported
 from app.checking import Question, Upload
@@ -26,7 +26,6 @@ from remarque.errors import (
     KeyRequired,
     KeyUnknown,
     NotKept,
-    NotOfferedYet,
     NotReady,
     ScopeMissing,
     TooManyItems,
@@ -58,6 +57,7 @@ class Hashes:
 
 
 def _question(
+    caller: MaybeCaller,
     purpose: Annotated[Category, Query(description="The use that is asked about.")] = DEFAULT_PURPOSE,
     depth: Annotated[
         Depth | None, Query(description="How hard to look at pictures: whole frames, or parts too (the default).")
@@ -66,9 +66,19 @@ def _question(
         Literal["verified", "self"], Query(description="Whose permissions count: with `self`, everybody's.")
     ] = "verified",
     as_of: Annotated[int | None, Query(ge=0, lt=2**63, description="The tree size that is asked about.")] = None,
-    receipt: Annotated[bool, Query(include_in_schema=False)] = False,
+    receipt: Annotated[
+        bool, Query(description="Add a signed receipt, which is logged; needs a key with the scope `check`.")
+    ] = False,
 ) -> Question:
+    if receipt:
+        _require_receipts(caller)
     return Question(purpose=purpose, depth=depth, honour_self=claims == "self", as_of=as_of, receipt=receipt)
+
+
+def _require_receipts(caller: Caller | None) -> None:
+    if caller is None:
+        raise KeyRequired("The receipt of a check stays in the log for ever: it needs a key with the scope 'check'.")
+    caller.require(Scope.CHECK)
 
 
 async def _asked(
@@ -143,15 +153,14 @@ BODY = body(
             NotKept,
             TooManyRequests,
             NotReady,
-            NotOfferedYet,
             *PICTURE_PROBLEMS,
         ),
     },
 )
 def create_check(
     request: Request,
-    asked: Annotated[Pictures | Hashes, Depends(_asked)],
     question: Annotated[Question, Depends(_question)],
+    asked: Annotated[Pictures | Hashes, Depends(_asked)],
     index: IndexDep,
     held: ResourcesDep,
 ) -> Check | HashCheck | Response:
@@ -160,9 +169,14 @@ def create_check(
     `unknown` with the reason `no_statement` means that nothing is declared; it is not a permission.
     """
     if isinstance(asked, Pictures):
-        return checking.check_pictures(index, held.reader, asked.uploads, question, strict=asked.alone)
+        seen = checking.check_pictures(index, held.reader, asked.uploads, question, strict=asked.alone)
+        return receipts.with_pictures(held.logbook, seen, asked.uploads, question) if question.receipt else seen
     answer = checking.check_hashes(index, asked.algorithm, asked.values, question)
+    if question.receipt:
+        answer = receipts.with_hashes(held.logbook, answer, asked.algorithm, asked.values, question)
     if content_type(request) == BINARY and BINARY in request.headers.get("accept", ""):
         headers = {"Remarque-Tree-Size": str(answer.tree_size), "Remarque-Root": answer.root}
+        if answer.receipt is not None:
+            headers["Remarque-Receipt"] = receipts.in_header(answer.receipt)
         return Response(checking.bitmap(answer), media_type=BINARY, headers=headers)
     return answer

@@ -1,8 +1,4 @@
-"""The log as files (C2SP tlog-tiles), the keys that it signs with, and the receipts drawn from it.
-
-Receipts are not offered yet, and their routes say so; they stand in no OpenAPI document until they do what they are
-named for.
-"""
+"""The log as files (C2SP tlog-tiles), and the keys that it signs with."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from app import published
 from app.deps import LogbookDep, ReadSession, ResourcesDep
 from app.problems import documented
 from app.published import WellKnown
-from remarque.errors import NotFound, NotOfferedYet, NotReady
+from remarque.errors import NotFound, NotReady
 
 router = APIRouter(tags=["Log"])
 
@@ -74,19 +70,3 @@ def read_tile(
     """A tile of up to 256 hashes (C2SP tlog-tiles): level, then `x001/234`, or `x001/234.p/5` for its first five."""
     data = published.log_file(session, logbook.publisher, f"tile/{level}/{path}")
     return _answer(data, "application/octet-stream", FOR_EVER, if_none_match)
-
-
-def _later(what: str) -> NotOfferedYet:
-    return NotOfferedYet(f"{what} not offered yet; every entry is kept and will be served.", retry_after=A_DAY)
-
-
-@router.get("/v1/declarations/{declaration_id}/receipt", include_in_schema=False)
-def read_receipt(declaration_id: str) -> None:
-    """The receipt of a declaration."""
-    raise _later("Receipts are")
-
-
-@router.post("/v1/receipts/checks", include_in_schema=False)
-def create_check_receipt() -> None:
-    """A signed receipt for a check that was made elsewhere."""
-    raise _later("Check receipts are")

@@ -6,11 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.access import Scope
 from app.schemas.text import Line, Moment, Paragraph, WebAddress
-from remarque.preferences import Category, Preference
+from remarque.log.asked import SEARCH
+from remarque.preferences import DEFAULT_PURPOSE, Category, Preference
 
 #: Frames in eight orientations and regions of one picture; more than any client has reason to send.
 MAX_FINGERPRINTS = 400
 
+_DIGEST = "6f1ed002ab5595859014ebf0951522d9f1d0b7a4cf0b9f6e0cf5c1f4f3c7a1de"
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(strict=True, ge=0, lt=2**52)]
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e6, le=1e6)]
 Preferences = Annotated[
     dict[Category, Preference],
@@ -87,6 +91,27 @@ class HashesCheck(Request):
 
     alg: Line = Field(examples=["pdq"])
     hashes: list[str] = Field(examples=[["f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"]])
+
+
+class BuilderCheck(Request):
+    """A check that was made elsewhere, against the snapshot of a state of this registry."""
+
+    tree_size: Annotated[int, Field(strict=True, ge=0, lt=2**53, description="Of the state that was asked.")]
+    root: Digest = Field(examples=[_DIGEST], description="Of that state, hexadecimal.")
+    items_root: Digest = Field(
+        examples=[_DIGEST], description="The RFC 6962 root over the leaves `<alg> <value>` of what was asked, in order."
+    )
+    counts: dict[Preference, Count] = Field(
+        min_length=1, examples=[{"disallowed": 3, "unknown": 97}], description="How many items of each preference."
+    )
+    engine: Annotated[str, Field(pattern=SEARCH, max_length=80)] | None = Field(
+        None, examples=["pdq/hamming<=31/exact"], description="Algorithm, threshold and method of the search."
+    )
+    purpose: Category = DEFAULT_PURPOSE
+    claims: Literal["verified", "self"] = Field("verified", description="Whose permissions counted.")
+    snapshot_sha256: Digest | None = Field(
+        None, examples=[_DIGEST], description="SHA-256 of the file `manifest` of the snapshot."
+    )
 
 
 class LabelCreate(Request):

@@ -203,13 +203,11 @@ def test_without_a_key_ten_pictures_or_a_hundred_hashes(service: Service, pictur
     assert service.http.post(HASHES, json=body, headers=builder).json()["count"] == 101
 
 
-def test_what_is_not_kept_or_not_offered_is_said(service: Service, picture: bytes):
+def test_a_state_that_is_not_kept_is_said(service: Service, picture: bytes):
     service.declare(picture, service.party())
     raw = {"content": picture, "headers": {"content-type": "image/png"}}
     assert service.http.post("/v1/checks", params={"as_of": 1}, **raw).status_code == 200
     assert service.http.post("/v1/checks", params={"as_of": 99}, **raw).status_code == 410
-    response = service.http.post("/v1/checks", params={"receipt": 1}, **raw)
-    assert (response.status_code, response.json()["type"]) == (503, "/problems/not-offered-yet")
 
 
 def test_a_crop_is_found_by_its_regions_and_only_by_them(service: Service, astronaut: Image.Image):

@@ -203,12 +203,3 @@ def test_an_expired_declaration_says_so_and_counts_no_more(service: Service, pic
     assert declared["status"] == "expired"
     assert service.check(picture)["preference"] == "unknown"
     assert service.http.post("/v1/declarations", files=form(picture), headers=artist).status_code == 201
-
-
-def test_receipts_and_the_log_are_announced_and_not_there_yet(service: Service, picture: bytes):
-    declared = service.declare(picture, service.party())
-    for address in (declared["receipt_url"], "/log/checkpoint", "/log/tile/0/000", "/log/tile/entries/000"):
-        response = service.http.get(address)
-        assert response.status_code == 503
-        assert response.headers["content-type"] == "application/problem+json"
-        assert int(response.headers["retry-after"]) > 0
