@@ -22,6 +22,7 @@ _JPEG, _PNG, _GIF, _SVG = "image/jpeg", "image/png", "image/gif", "image/svg+xml
 _APP11, _JUMBF = b"\xff\xeb", b"JP"
 _MARKER, _LENGTH, _JUMBF_HEADER, _BOX_HEADER = 2, 2, 12, 8
 _GIF_OPENING = b"!\xff\x0bC2PA_GIF\x01\x00\x00"
+#: The chunk of a PNG that holds the store (C2PA 2.4, "Embedding manifests into PNG").
 _PNG_CHUNK = b"caBX"
 
 

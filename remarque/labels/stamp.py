@@ -22,7 +22,7 @@ from remarque.labels.carriers import WRITABLE, png, tiff
 from remarque.labels.fields import implicit_label, xmp_fields
 from remarque.labels.formats import sniff_label
 from remarque.labels.jumbf import active_manifest_id
-from remarque.labels.reading import read_store
+from remarque.labels.reading import State, read_store
 from remarque.labels.request import LabelRequest
 from remarque.labels.signatures import in_cose_form
 from remarque.labels.signer import Certificate, SigningKey
@@ -41,8 +41,8 @@ _FORMATS = "JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF, SVG and JPEG XL"
 class Prepared:
     """A picture with everything but the signature, which is to be made over ``to_be_signed``.
 
-    ``data`` and ``manifest`` hold a signature that means nothing; ``places`` and ``tail_size`` tell where the true one
-    goes. The rest is as in Stamped.
+    ``manifest`` holds a signature that means nothing, as its last ``tail_size`` bytes. ``data`` has room for the store
+    at ``places``; what stands there is overwritten when it is finished. The rest is as in Stamped.
     """
 
     data: bytes = field(repr=False)
@@ -139,7 +139,7 @@ def prepare(
         # The C2PA library would hang its manifest into a page of its own, without a picture (seen with c2pa-rs 0.91.3).
         raise NotAPicture("A TIFF of several pages cannot be labelled; save its pages as files of their own.")
     # The manifest is judged, and becomes the parent, as it came: removing anything from the file would break it.
-    state = read_store(data, mime, trust_anchors=trust_anchors).state
+    state = _state(data, mime, trust_anchors)
     if state == "invalid" and on_invalid != "replace":
         raise InvalidManifestPresent(
             "The picture carries a C2PA manifest that does not verify. Ask for replacement to drop it."
@@ -157,7 +157,6 @@ def prepare(
     places = splice.fragments(written, mime, store)
     if soft_binding is not None:
         store = softbinding.with_bytes(store, soft_binding)
-        written = splice.replaced(written, places, store)
     to_be_signed, tail_size = cose.to_be_signed(store)
     return Prepared(
         data=written,
@@ -226,6 +225,17 @@ def prove_signer(key: SigningKey) -> None:
     store = read_store(labelled.data, "image/png", trust_anchors=key.certificate.chain_pem)
     if store.state not in ("trusted", "valid"):
         raise SigningUnavailable("labels signed with this key do not verify: check the key and its certificates")
+
+
+def _state(data: bytes, mime: str, trust_anchors: bytes) -> State:
+    """What is there already.
+
+    The library reads all of a PNG to say that no manifest is in it, a seventh of what a label costs; its chunks say it
+    as well.
+    """
+    if mime == "image/png" and not png.has_manifest(data):
+        return "absent"
+    return read_store(data, mime, trust_anchors=trust_anchors).state
 
 
 def _with_fields(data: bytes, mime: str, request: LabelRequest, *, edited: bool) -> bytes:

@@ -109,6 +109,18 @@ def test_the_short_way_for_png_gives_what_the_public_way_gives(picture: Drawn, m
     assert reports[0] == reports[1]
 
 
+def test_the_library_sees_no_manifest_in_a_png_where_its_chunks_show_none() -> None:
+    labelled = stamped(drawn("png")).data
+    start = labelled.index(b"caBX") - 4
+    chunk = labelled[start : start + 12 + int.from_bytes(labelled[start : start + 4], "big")]
+    behind = _without_manifest(labelled) + chunk  # behind the end of the PNG
+    for data in (behind, drawn("png").data):
+        assert not png.has_manifest(data)
+        assert read_store(data, "image/png").state == "absent"
+        done = stamp(data, request(), development().key, trust_anchors=development().root)
+        assert read_store(done.data, done.mime, trust_anchors=development().root).state == "trusted"
+
+
 def test_an_invalid_manifest_is_replaced_on_demand() -> None:
     broken = WRITABLE["image/png"].write_xmp(stamped(drawn("png")).data, xmp.write({xmp.CREDIT: "Written later"}))
     with pytest.raises(InvalidManifestPresent):
