@@ -127,6 +127,7 @@ def service(files: list[bytes], rounds: int) -> dict[str, tuple[float, float]]:
         )
         client = stack.enter_context(Client(other.url, other.operator_key, timeout=120))
         ways = {
+            "decode": Way(decode, {os.getpid()}),
             "decode and fingerprints": Way(known, {os.getpid()}),
             "use case": Way(partial(_label, held.labeller, caller), ours),
             "HTTP, raw body": Way(partial(_post, raw), theirs),
@@ -195,8 +196,8 @@ def show_service(console: Console, steps: dict[str, float], found: dict[str, tup
     prints, case, http = (found[name][0] for name in ("decode and fingerprints", "use case", "HTTP, raw body"))
     floor = prints + ALLOWANCE
     parts = {
-        "decoding": steps["decode"],
-        "fingerprints": prints - steps["decode"],
+        "decoding": found["decode"][0],
+        "fingerprints": prints - found["decode"][0],
         "preparing: XMP, manifest, digest of the file": steps["prepare"],
         "signing, and putting the signature in": steps["sign"] + steps["finish"],
         "the rest of the use case: to a reader and back, log, database, index": case - prints - steps["signing path"],
