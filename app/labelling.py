@@ -86,7 +86,8 @@ class Labeller:
             time_stamps is not None,
         )
         signature = key.signature(prepared.to_be_signed)
-        stamped = finish(prepared, signature, None if time_stamps is None else time_stamps.token(signature))
+        token = None if time_stamps is None else time_stamps.token(prepared.to_be_time_stamped(signature))
+        stamped = finish(prepared, signature, token)
         warnings = [
             *([REPLACED_INVALID] if stamped.replaced_invalid else []),
             *([] if _tells(prints) else [NOT_RECOVERABLE]),
