@@ -60,7 +60,10 @@ class _Job:
 
 
 class _Spoiled(Exception):
-    """A unit, or what it wrote, let the transaction fail. The cause says how."""
+    """A unit, or what it wrote, let the transaction fail. The cause says how, ``at`` which unit it was if known."""
+
+    def __init__(self, at: int | None) -> None:
+        self.at = at
 
 
 class Logbook:
@@ -115,13 +118,15 @@ class Logbook:
             self._settle(group)
 
     def _settle(self, group: list[_Job]) -> None:
-        """Run a group and tell each caller. Where a unit spoils it, each is run alone and only that one fails."""
+        """Run a group and tell each caller. A unit that spoils it is run alone, and so fails alone."""
         try:
             outcomes, note = self._together(group)
         except _Spoiled as spoiled:
             if len(group) > 1:
-                for job in group:
-                    self._settle([job])
+                at = spoiled.at
+                parts = [[job] for job in group] if at is None else [group[:at], [group[at]], group[at + 1 :]]
+                for part in filter(None, parts):
+                    self._settle(part)
                 return
             outcomes, note = [spoiled.__cause__], None
         except Exception as error:  # the database or the disk, and no unit is to blame: each caller is told
@@ -141,14 +146,17 @@ class Logbook:
         Raises _Spoiled where one has to be left out, and anything else where none of them can be written."""
         with self._database.writing() as session:
             tail = Tail.lock(session, self._edge)
+            at, outcomes = None, []
             try:
-                outcomes = [_outcome(job.unit, tail) for job in group]
+                for at, job in enumerate(group):  # noqa: B007  (told where one of them fails)
+                    outcomes.append(_outcome(job.unit, tail))
+                at = None
                 note = tail.finish(self.publisher.sign)
                 session.commit()
             except Exception as error:  # whatever a unit raises, the others must not suffer from it
                 if isinstance(error, DBAPIError) and error.connection_invalidated:
                     raise  # it may be committed: running it again could write it twice
-                raise _Spoiled from error
+                raise _Spoiled(at) from error
         self._edge = tail.edge
         return outcomes, note
 
@@ -169,12 +177,10 @@ class Logbook:
 
 def _outcome(unit: Unit, tail: Tail) -> Any:
     """The result of a unit, or its refusal where it had written nothing. Raises what else it raises."""
-    before = tail.written
+    before = tail.state()
     try:
-        result = unit(tail.session, tail)
+        return unit(tail.session, tail)
     except RemarqueError as refusal:
-        if tail.written != before or tail.session.new or tail.session.dirty or tail.session.deleted:
+        if tail.state() != before:  # also where it only let the rows of earlier units be written: it then goes first
             raise
         return refusal
-    tail.session.flush()  # what it wrote is told from what the next one writes, and fails here if at all
-    return result

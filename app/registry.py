@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import ColumnElement, bindparam, or_
 from sqlmodel import Session, col, select
@@ -207,9 +208,22 @@ _BY_PDQ_OR_DIGEST = _same_work(
 
 def _standing(session: Session, party: str, pdq: bytes, digest: bytes | None, now: datetime) -> DeclarationRow | None:
     asked: dict[str, Any] = {"party": party, "pdq": pdq, "now": now}
-    if digest is None:
-        return session.exec(_BY_PDQ, params=asked).first()
-    return session.exec(_BY_PDQ_OR_DIGEST, params={**asked, "digest": digest}).first()
+    statement = _BY_PDQ
+    if digest is not None:
+        statement, asked["digest"] = _BY_PDQ_OR_DIGEST, digest
+    # New rows of the same transaction are looked through here, so that they need not be written one by one.
+    with session.no_autoflush if not session.dirty else nullcontext():
+        stored = session.exec(statement, params=asked).first()
+    return stored or next((row for row in session.new if _is_same(row, party, pdq, digest, now)), None)
+
+
+def _is_same(row: object, party: str, pdq: bytes, digest: bytes | None, now: datetime) -> TypeGuard[DeclarationRow]:
+    return (
+        isinstance(row, DeclarationRow)
+        and row.party_id == party
+        and (row.pdq == pdq or (digest is not None and row.digest == digest))
+        and (row.valid_until is None or row.valid_until > now)
+    )
 
 
 def _own(session: Session, caller: Caller, declaration_id: str) -> DeclarationRow:

@@ -60,6 +60,11 @@ class Tail:
             known = Edge(tree, edge_at(session, tree.size))
         return cls(session, known)
 
+    def state(self) -> tuple[object, ...]:
+        """Equal twice where nothing was written, added, changed or removed in between."""
+        session = self.session
+        return self.written, *({id(row) for row in rows} for rows in (session.new, session.dirty, session.deleted))
+
     def append(
         self,
         entry_type: str,

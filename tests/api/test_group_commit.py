@@ -20,7 +20,7 @@ from app.schemas.requests import DeclarationCreate
 from app.tables import DeclarationRow, Identity, LogEntry, Opening, Party, TreeHead
 from app.tail import Tail
 from remarque.answers import Fingerprint
-from remarque.errors import Busy, NotFound, NotReady, Unavailable
+from remarque.errors import AlreadyDeclared, Busy, NotFound, NotReady, Unavailable
 from remarque.log.checkpoint import open_checkpoint
 from remarque.preferences import Category, Preference
 from tests.api.conftest import Service
@@ -130,12 +130,24 @@ def test_a_refusal_fails_alone_and_the_group_stands(database: Database, logbook:
         logbook,
         [
             lambda: declare(logbook, caller, work(1), DeclarationCreate()),
-            lambda: change_preferences(logbook, caller, "dec_0", other),
+            lambda: declare(logbook, caller, work(1), DeclarationCreate(preferences=other)),
             lambda: declare(logbook, caller, work(2), DeclarationCreate()),
         ],
     )
-    assert isinstance(outcomes[1], NotFound)
+    assert isinstance(outcomes[1], AlreadyDeclared)
     assert sizes(database) == [2]
+    outcomes = together(
+        logbook,
+        [
+            lambda: declare(logbook, caller, work(3), DeclarationCreate()),
+            lambda: change_preferences(logbook, caller, "dec_0", other),
+            lambda: change_preferences(logbook, caller, outcomes[0][0], other),
+            lambda: declare(logbook, caller, work(4), DeclarationCreate()),
+        ],
+    )
+    assert isinstance(outcomes[1], NotFound)
+    assert (outcomes[0][1], outcomes[2], outcomes[3][1]) == (True, None, True)
+    assert sizes(database)[-1] == 5
 
 
 def failing(how: str) -> Callable[[Session, Tail], None]:
