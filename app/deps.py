@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from app.access import Caller, Scope, identify, require
 from app.db import Database
+from app.erasing import Eraser
 from app.index import Index
 from app.labelling import Labeller
 from app.limiting import Limiter
@@ -19,6 +20,7 @@ from app.logbook import Logbook
 from app.reading import Reader
 from app.settings import Settings
 from app.signing import Signing
+from app.snapshots import FOLDER
 from app.verifying import Verifier
 
 
@@ -49,6 +51,10 @@ def _logbook(held: ResourcesDep) -> Logbook:
     return held.logbook
 
 
+def _eraser(held: ResourcesDep) -> Eraser:
+    return Eraser(held.database, held.logbook, held.settings.data_dir / FOLDER)
+
+
 def _index(held: ResourcesDep) -> Index:
     return held.index
 
@@ -76,6 +82,7 @@ def _base_url(request: Request, held: ResourcesDep) -> str:
 
 
 LogbookDep = Annotated[Logbook, Depends(_logbook)]
+EraserDep = Annotated[Eraser, Depends(_eraser)]
 IndexDep = Annotated[Index, Depends(_index)]
 ReadSession = Annotated[Session, Depends(_reading)]
 WriteSession = Annotated[Session, Depends(_writing)]

@@ -127,6 +127,15 @@ class DeclarationList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """What was erased of a party: how many declarations and labels, and how many keys that it had."""
+
+    declarations: int
+    labels: int
+    keys: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transform:
     """What was done to the declared picture to get the one that was asked about, as far as known.
 

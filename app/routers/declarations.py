@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from app import registry
 from app.bodies import content_type, one_image, parse_json, read_body, read_form, unsupported
 from app.checking import Upload
-from app.deps import KEY_IS_OPTIONAL, BaseUrl, Declarer, LogbookDep, MaybeCaller, ReadSession, ResourcesDep
+from app.deps import KEY_IS_OPTIONAL, BaseUrl, Declarer, EraserDep, LogbookDep, MaybeCaller, ReadSession, ResourcesDep
 from app.problems import documented
 from app.schemas.bodies import body, multipart
 from app.schemas.requests import DeclarationCreate, FingerprintDeclaration, PreferencesChange
@@ -155,4 +155,16 @@ def withdraw(
 ) -> Declaration:
     """Withdraw a declaration. The log keeps that it was made, and when it ended."""
     registry.withdraw(logbook, caller, declaration_id)
+    return registry.read(session, declaration_id, caller=caller, base_url=base_url)
+
+
+@router.post("/{declaration_id}/erase", responses=documented(NotFound, NotYours, *KEY_PROBLEMS))
+def erase(
+    declaration_id: str, caller: Declarer, eraser: EraserDep, session: ReadSession, base_url: BaseUrl
+) -> Declaration:
+    """Erase a declaration: its fingerprints and all that it says are deleted, and it reads as withdrawn and blank.
+
+    For its party and the operator. It cannot be undone. The log keeps that there was an entry, and nothing of it.
+    """
+    eraser.declaration(caller, declaration_id)
     return registry.read(session, declaration_id, caller=caller, base_url=base_url)

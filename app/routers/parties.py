@@ -3,16 +3,17 @@
 from fastapi import APIRouter, Request
 
 from app import access
-from app.deps import Operator, ResourcesDep, WriteSession
+from app.deps import Declarer, EraserDep, Operator, ResourcesDep, WriteSession
 from app.problems import documented
 from app.schemas.requests import KeyCreate, PartyCreate
-from remarque.answers import Credentials
+from remarque.answers import Credentials, Erasure
 from remarque.errors import (
     BodyTooLarge,
     InvalidRequest,
     KeyRequired,
     KeyUnknown,
     NotFound,
+    NotYours,
     ScopeMissing,
     TooManyRequests,
 )
@@ -37,3 +38,15 @@ def create_key(operator: Operator, body: KeyCreate, session: WriteSession) -> Cr
     return access.create_key(
         session, party_id=body.party, scopes=body.scopes, label=body.label, labels_a_day=body.labels_a_day
     )
+
+
+@router.post(
+    "/parties/{party_id}/erase",
+    responses=documented(InvalidRequest, KeyRequired, KeyUnknown, ScopeMissing, NotYours, NotFound),
+)
+def erase_party(party_id: str, caller: Declarer, eraser: EraserDep) -> Erasure:
+    """Erase a party: what it declared, labelled and said of itself, and its keys. For that party and the operator.
+
+    It cannot be undone. The log keeps that there were entries, and nothing of what they said.
+    """
+    return eraser.party(caller, party_id)

@@ -1,0 +1,254 @@
+"""Erasure: what the log commits to is forgotten, and the log stays whole (docs/erasure.md).
+
+An entry holds two salted digests and nothing that can be read back. So salts, payloads and rows are deleted, and an
+entry ``erase`` says so in the same transaction. The copies that are made of the tables go too: snapshots here, the
+arrays of the index in ``app.index``.
+
+``python -m app.erasing`` does every erasure of the log again, after an older backup was restored.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, update
+from sqlmodel import Session, col, func, select
+
+from app import snapshots
+from app.access import OPERATOR, Caller
+from app.db import Database
+from app.logbook import Logbook
+from app.settings import Settings
+from app.tables import ApiKey, DeclarationRow, EntryRef, Identity, LabelCount, LabelRow, LogEntry, Opening, Party
+from app.tail import Tail
+from remarque.answers import Erasure, Status
+from remarque.errors import InvalidRequest, NotFound, NotYours
+from remarque.log.entries import Entry
+
+#: Whose declarations are those of which nobody is left.
+NOBODY = "erased"
+#: Entries erased in one transaction, which holds the log meanwhile: about 0.1 s.
+BATCH = 500
+#: Entries that are read at once, where the whole log is.
+READ = 5000
+
+log = logging.getLogger(__name__)
+
+#: What a row of a declaration holds that anybody said.
+_BLANK: dict[str, Any] = {
+    "status": Status.WITHDRAWN,
+    "preferences": {},
+    "pdq": b"",
+    **dict.fromkeys(("digest", "title", "creator", "url", "policy_url", "contact", "constraint", "valid_until")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Eraser:
+    """Erases from one registry. ``folder`` holds its snapshots."""
+
+    database: Database
+    logbook: Logbook
+    folder: Path
+
+    def declaration(self, caller: Caller, declaration_id: str) -> None:
+        """Erase a declaration and all that was said about it; a second time changes nothing.
+
+        Raises NotFound; NotYours unless the caller is its party or the operator.
+        """
+
+        def find(session: Session) -> DeclarationRow:
+            row = session.get(DeclarationRow, declaration_id)
+            if row is None:
+                raise NotFound(f"There is no declaration {declaration_id[:80]!r}.")
+            if caller.party != row.party_id and not caller.operates:
+                raise NotYours("This declaration belongs to another party; only that party can have it erased.")
+            return row
+
+        def unit(session: Session, tail: Tail) -> None:
+            row = find(session)
+            if row.pdq:
+                _erase(session, tail, [row.idx])
+
+        with self.database.reading() as session:
+            ref = find(session).idx
+        # Before the commit, so that nothing is left behind if this process ends after it; and after it, as a snapshot
+        # may have been made in between.
+        snapshots.withdraw(self.folder, ref)
+        self.logbook.transact(unit)
+        snapshots.withdraw(self.folder, ref)
+        empty_journal(self.database)
+
+    def party(self, caller: Caller, party_id: str) -> Erasure:
+        """Erase a party with all that it declared, labelled and said, and its keys. Returns how much that was.
+
+        Interrupted, it is asked for again: the keys go last. Raises NotFound; NotYours unless the caller is that party
+        or the operator; InvalidRequest for the operator's own.
+        """
+        if caller.party != party_id and not caller.operates:
+            raise NotYours("Only a party itself or the operator can have it erased.")
+        if party_id == OPERATOR:
+            raise InvalidRequest("The party of the operator runs this registry and cannot be erased.")
+        with self.database.reading() as session:
+            if party_id == NOBODY or session.get(Party, party_id) is None:
+                raise NotFound(f"There is no party {party_id[:80]!r}.")
+            first = session.exec(
+                select(func.min(col(DeclarationRow.idx))).where(DeclarationRow.party_id == party_id)
+            ).one()
+        if first is not None:
+            snapshots.withdraw(self.folder, first)
+        declarations = labels = 0
+        while True:
+            step: Erasure | None = self.logbook.transact(lambda session, tail: _erase_some(session, tail, party_id))
+            if step is None:
+                break
+            declarations, labels = declarations + step.declarations, labels + step.labels
+        keys = self.logbook.transact(lambda session, tail: _end(session, tail, party_id))
+        if first is not None:
+            snapshots.withdraw(self.folder, first)
+        empty_journal(self.database)
+        return Erasure(declarations=declarations, labels=labels, keys=keys)
+
+
+def _erase_some(session: Session, tail: Tail, party_id: str) -> Erasure | None:
+    """Erase so much of a party as one transaction should; None where nothing is left."""
+    declarations = _first(session, DeclarationRow.idx, DeclarationRow.party_id == party_id, DeclarationRow.pdq != b"")
+    labels = _first(session, LabelRow.idx, LabelRow.party_id == party_id) if not declarations else []
+    # What is left once its own works are erased: what it said about those of others.
+    others = _first(session, EntryRef.idx, EntryRef.party_id == party_id) if not declarations and not labels else []
+    if declarations or labels:
+        _erase(session, tail, [*declarations, *labels])
+    elif others:
+        _forget(session, others)
+        _log(tail, others)
+    else:
+        return None
+    return Erasure(declarations=len(declarations), labels=len(labels), keys=0)
+
+
+def _first(session: Session, index: Any, *conditions: Any) -> list[int]:
+    return list(session.exec(select(index).where(*conditions).order_by(index).limit(BATCH)).all())
+
+
+def _end(session: Session, tail: Tail, party_id: str) -> int:
+    """Delete a party and its keys. Returns how many keys it had."""
+    keys = session.exec(select(ApiKey.id).where(ApiKey.party_id == party_id)).all()
+    if session.get(Party, NOBODY) is None:
+        session.add(Party(id=NOBODY, created_at=tail.now))
+        session.flush()
+    # The rows of its declarations are blank, and stay for those who ask what became of one: nobody's, all alike.
+    session.execute(update(DeclarationRow).where(col(DeclarationRow.party_id) == party_id).values(party_id=NOBODY))
+    session.execute(delete(LabelCount).where(col(LabelCount.key_id).in_(keys)))
+    session.execute(delete(ApiKey).where(col(ApiKey.party_id) == party_id))
+    session.execute(delete(Party).where(col(Party.id) == party_id))
+    return len(keys)
+
+
+def _erase(session: Session, tail: Tail, works: Sequence[int]) -> None:
+    """Erase the declarations and labels of these entries, with every entry about them, and log that."""
+    _forget(session, [*works, *_about(session, works)])
+    _blank(session, works)
+    _log(tail, works)
+
+
+def _log(tail: Tail, entries: Iterable[int]) -> None:
+    for ref in entries:
+        tail.append_bare("erase", {"ref": ref})
+
+
+def _about(session: Session, entries: Sequence[int]) -> list[int]:
+    """The entries about these, those about them, and so on."""
+    found: list[int] = []
+    asked = list(entries)
+    while asked:
+        # Each is about an earlier one, so this ends.
+        asked = [
+            idx
+            for part in _parts(asked)
+            for idx in session.exec(select(EntryRef.idx).where(col(EntryRef.ref).in_(part)))
+        ]
+        found += asked
+    return found
+
+
+def _parts(entries: Sequence[int]) -> Iterator[Sequence[int]]:
+    """So many at once as a statement may name."""
+    return (entries[start : start + BATCH] for start in range(0, len(entries), BATCH))
+
+
+def _forget(session: Session, entries: Sequence[int]) -> None:
+    """Delete what these entries commit to."""
+    for part in _parts(entries):
+        for table in (Opening, Identity, EntryRef):
+            session.execute(delete(table).where(col(table.idx).in_(part)))
+
+
+def _blank(session: Session, works: Sequence[int]) -> None:
+    """Let the rows of these declarations say nothing, and those of these labels not be there."""
+    for part in _parts(works):
+        session.execute(update(DeclarationRow).where(col(DeclarationRow.idx).in_(part)).values(**_BLANK))
+        session.execute(delete(LabelRow).where(col(LabelRow.idx).in_(part)))
+
+
+def empty_journal(database: Database) -> None:
+    """Let SQLite move what is committed from its write-ahead log into the database, and cut the log off: until then it
+    holds earlier states of the pages. PostgreSQL does so by itself (docs/erasure.md)."""
+    if database.engine.dialect.name != "sqlite":
+        return
+    connection = database.engine.raw_connection()
+    try:
+        busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        connection.close()
+    if busy:
+        log.warning("somebody reads the database: its write-ahead log keeps what was erased until the next erasure")
+
+
+# After a backup was restored
+
+
+def repeat(session: Session) -> int:
+    """Do every erasure that the log tells of again, in the caller's transaction. Returns how many there are.
+
+    An older backup holds what was erased since; nothing is logged a second time.
+    """
+    count = 0
+    for works in _erasures(session):
+        count += len(works)
+        _forget(session, [*works, *_about(session, works)])
+        _blank(session, works)
+    return count
+
+
+def _erasures(session: Session) -> Iterator[list[int]]:
+    """What the entries ``erase`` are about, in portions of the log."""
+    size = session.exec(select(func.coalesce(func.max(col(LogEntry.idx)), -1))).one() + 1
+    for start in range(0, size, READ):
+        bodies = session.exec(select(LogEntry.body).where(LogEntry.idx >= start, LogEntry.idx < start + READ)).all()
+        entries = (Entry.decode(body) for body in bodies)
+        yield [int(entry.fields["ref"]) for entry in entries if entry.type == "erase"]
+
+
+def main() -> None:
+    """Repeat the erasures in the database that the environment describes. The service must not run."""
+    settings = Settings()
+    database = Database(settings.database)
+    try:
+        with database.writing() as session:
+            count = repeat(session)
+            session.commit()
+        if count:
+            snapshots.withdraw(settings.data_dir / snapshots.FOLDER, 0)
+        empty_journal(database)
+        sys.stdout.write(f"{count} erasures of the log hold in this database.\n")
+    finally:
+        database.close()
+
+
+if __name__ == "__main__":
+    main()
