@@ -47,9 +47,7 @@ def screenshot(chromium: str, data: bytes) -> bytes:
         profile = f"--user-data-dir={folder}/profile"
         size = f"--window-size={width},{height}"
         command = [chromium, *_OPTIONS, profile, size, f"--screenshot={out}", page.as_uri()]
-        subprocess.run(
-            command, check=True, timeout=SECONDS, stdin=subprocess.DEVNULL, capture_output=True
-        )
+        subprocess.run(command, check=True, timeout=SECONDS, stdin=subprocess.DEVNULL, capture_output=True)
         return out.read_bytes()
 
 
