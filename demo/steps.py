@@ -8,7 +8,7 @@ from PIL import Image
 from rich.console import Console
 
 from demo import pictures
-from remarque.answers import CheckResult, Declaration
+from remarque.answers import CheckResult, Declaration, Verification
 from remarque.client import Client, Labelled
 from remarque.errors import ServiceRefused
 from remarque.preferences import DEFAULT_PURPOSE, Preference
@@ -118,10 +118,15 @@ class Tour:
         self.verified("the labelled picture", self.labelled.data, "trusted_label", ai_generated=True)
 
     def tamper_and_strip(self) -> None:
-        """Somebody tampers with it; somebody strips it"""
+        """Somebody tampers with it; somebody strips it, and it is found again"""
         self.verified("painted over, label kept", pictures.tampered(self.labelled.data), "invalid_label", None)
-        self.verified("saved anew, label gone", pictures.stripped(self.labelled.data), "nothing_found", None)
-        self.show("A label that was stripped cannot be seen in the file any more: nothing found is not 'no AI'.")
+        stripped = pictures.stripped(self.labelled.data)
+        found = self.verified("saved anew, label gone", stripped, "recovered", ai_generated=True)
+        [similar] = [layer for layer in found.layers if layer.layer == "fingerprint"]
+        named = [candidate["label"] for candidate in similar.detail["candidates"]]
+        self.holds("the labels of similar pictures", named, [self.labelled.label_id])
+        self.verified("a picture that nobody labelled", pictures.png(pictures.garden()), "nothing_found", None)
+        self.show("Nothing found is not 'no AI': what was labelled elsewhere, or never, cannot be known here.")
 
     def withdraw(self) -> None:
         """The artist withdraws her declaration"""
@@ -178,12 +183,13 @@ class Tour:
         changed = self.artist.set_preferences(self.declaration.id, {DEFAULT_PURPOSE: preference})
         self.show(f"Ana now says: {DEFAULT_PURPOSE} {changed.preferences[DEFAULT_PURPOSE]}.")
 
-    def verified(self, name: str, data: bytes, verdict: str, ai_generated: bool | None) -> None:
+    def verified(self, name: str, data: bytes, verdict: str, ai_generated: bool | None) -> Verification:
         """Verify one picture as anyone can. Raises DoesNotHold if the verdict is another."""
         verification = self.anyone.verify(data)
         self.show(f"verify {name}: {verification.summary}")
         self.holds("the verdict", verification.verdict.value, verdict)
         self.holds("ai_generated", verification.ai_generated, ai_generated)
+        return verification
 
 
 def _short(value: object) -> str:
