@@ -41,8 +41,17 @@ PATIENCE = 10.0
 #: they are compiled for the first time.
 START_SECONDS = 120.0
 
-#: Numerical libraries start threads when they are loaded; the nursery must have none, as it forks.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+#: Numerical libraries start threads when they are loaded; the nursery must have none, as it forks. And glibc gives the
+#: pages of every picture back to the system, to take them anew for the next one: 7,000 page faults and 13 ms of a label
+#: of 1024 x 1024, where a worker that keeps what it has used (64 MB at most) takes 0.5 ms (bench/labels.py).
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +194,7 @@ class _Nursery:
                 [sys.executable, "-c", bootstrap],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env=os.environ | _ONE_THREAD,
+                env=os.environ | _ENVIRONMENT,
             )
         self._control = Connection(ours.detach())
         try:
