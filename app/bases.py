@@ -11,7 +11,7 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,16 @@ class Bases:
             Segment.write(directory, matcher.arrays(frozen), facts)
             self._clean()
             return True
+
+    def sizes(self) -> list[int]:
+        """Which bases there are, by their tree size, ascending."""
+        return sorted(size for size, _ in self._stored())
+
+    def remove(self, sizes: Collection[int]) -> None:
+        """Remove bases. Whoever has one mapped keeps it until it lets go."""
+        for size, directory in self._stored():
+            if size in sizes:
+                shutil.rmtree(directory, ignore_errors=True)
 
     def _stored(self) -> Iterator[tuple[int, Path]]:
         if self._directory.is_dir():

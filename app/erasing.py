@@ -32,7 +32,7 @@ from remarque.log.entries import Entry
 
 #: Whose declarations are those of which nobody is left.
 NOBODY = "erased"
-#: Entries erased in one transaction, which holds the log meanwhile: about 0.1 s.
+#: Works erased in one transaction, which holds the log meanwhile: 0.3 s on SQLite.
 BATCH = 500
 #: Entries that are read at once, where the whole log is.
 READ = 5000

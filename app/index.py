@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import Session, col, select
 
@@ -39,11 +39,23 @@ BATCH = 5000
 #: share must be new, because a base is written whole: what is written in all stays within a few times the registry.
 ROWS_BEYOND_BASE, SHARE_BEYOND_BASE = 200_000, 0.25
 
+#: How long a stored base may hold what was erased, before one without it takes its place: a base is written whole, so
+#: the erasures of an hour are one.
+ERASED_SECONDS = 3600.0
+
 log = logging.getLogger(__name__)
 
 #: The payload of an entry's opening; None where there is none (any more).
 Payload = dict[str, Any] | None
 WasAt = Callable[[int, str], bool]
+
+
+class Erased(NamedTuple):
+    """Erasures: the first entry that was erased, the last one that said so, and when this process learnt of it."""
+
+    lowest: int
+    by: int
+    since: float
 
 
 class Followed:
@@ -57,12 +69,17 @@ class Followed:
         #: Entries that the matcher was fed; ahead of its view during a batch.
         self.applied = self._base_size
         self.builder: threading.Thread | None = None
+        #: What was erased and may still be in stored bases.
+        self._erased: Erased | None = None
 
     def apply(self, index: int, entry: Entry, opening: Payload) -> None:
         """Feed the entry, unless that was done."""
         if index >= self.applied:
             self._feed(index, entry, opening)
             self.applied = index + 1
+            if entry.type == "erase":
+                before = self._erased or Erased(index, index, time.monotonic())
+                self._erased = Erased(min(before.lowest, int(entry.fields["ref"])), index, before.since)
 
     def rebase(self, was_at: WasAt) -> None:
         """Begin a new base in the background where much is held in memory, and take over one that is there."""
@@ -73,10 +90,22 @@ class Followed:
         building = self.builder is not None and self.builder.is_alive()
         half_read = self.applied != self.matcher.view.tree_size
         enough = max(ROWS_BEYOND_BASE, SHARE_BEYOND_BASE * sum(self.matcher.view.rows.values()))
-        if building or half_read or self.matcher.beyond_base < enough:
+        if building or half_read or (self.matcher.beyond_base < enough and not self._must_forget()):
             return
         self.builder = threading.Thread(target=self._build, args=(self.matcher.freeze(),), name="base", daemon=True)
         self.builder.start()
+
+    def _must_forget(self) -> bool:
+        """Whether the newest base holds what was erased too long ago. Older ones that hold such are removed."""
+        if self._erased is None:
+            return False
+        sizes = self._bases.sizes()
+        holding = [size for size in sizes if self._erased.lowest < size <= self._erased.by]
+        self._bases.remove(set(holding) - set(sizes[-1:]))
+        if not sizes or sizes[-1] not in holding:
+            self._erased = None
+            return False
+        return time.monotonic() - self._erased.since >= ERASED_SECONDS
 
     def _build(self, frozen: Frozen) -> None:
         try:
