@@ -24,6 +24,7 @@ from app.settings import Settings
 from app.signing import Signing
 from app.verifying import Verifier
 from app.web import pages
+from app.witnessing import Witnessing
 from remarque import __version__
 
 DESCRIPTION = """
@@ -57,6 +58,9 @@ def running(settings: Settings, processes: Processes | None = None) -> Iterator[
         index.start()
         logbook = Logbook(database, publisher, index.catch_up)
         stack.callback(logbook.close)
+        witnessing = Witnessing(settings, database, publisher)
+        stack.callback(witnessing.stop)
+        witnessing.start()
         signing = Signing.load(settings)
         stack.callback(signing.close)
         yield Resources(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
 from app.checkpoints import Publisher
+from app.cosigned import shown_note
+from app.settings import Settings
 from app.signing import Signing
 from app.tiles import read_file
+from app.witness_client import witnesses_of
 from remarque.errors import NotFound, NotReady
 
 #: Where things are, below the address of the registry.
@@ -36,17 +39,17 @@ class WellKnown:
     c2pa_root_pem: str | None = None
 
 
-def well_known(publisher: Publisher, signing: Signing) -> WellKnown:
+def well_known(publisher: Publisher, signing: Signing, settings: Settings) -> WellKnown:
     """The document; with the development root where labels are signed below one."""
     root = signing.development_root
-    return WellKnown(
-        **publisher.keys.pinned.to_document(), routes=ROUTES, c2pa_root_pem=root.decode() if root else None
-    )
+    pinned = replace(publisher.keys.pinned, witnesses=tuple(witness.key for witness in witnesses_of(settings)))
+    return WellKnown(**pinned.to_document(), routes=ROUTES, c2pa_root_pem=root.decode() if root else None)
 
 
 def newest_checkpoint(session: Session, publisher: Publisher) -> bytes:
-    """The newest signed checkpoint, published by this. Raises NotReady without one."""
-    note = publisher.newest(session).note
+    """The newest signed checkpoint that witnesses saw, or without them the newest; published by this. Raises NotReady
+    without one."""
+    note = shown_note(session, publisher.newest(session))
     if note is None:
         raise NotReady("The log has no signed checkpoint yet.")
     return note

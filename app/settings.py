@@ -66,6 +66,17 @@ class Settings(BaseSettings):
         None, description="The file that keeps the last published checkpoint; without it, one in DIR/log."
     )
 
+    witnesses: str | None = Field(
+        None,
+        description="Who signs checkpoints beside the log, `<vkey> <url>` with commas between (docs/witness.md).",
+    )
+    publish_dir: Path | None = Field(
+        None, description="A folder in which each published checkpoint becomes a file, for instance a git work tree."
+    )
+    publish_seconds: float = Field(
+        10.0, gt=0, description="How often, at most, a checkpoint goes to the witnesses and into that folder."
+    )
+
     snapshots: Literal["granted", "keyed", "public"] = Field(
         "granted",
         description="Who may have snapshots, with the fingerprints in them: keys with the scope `snapshot`, any key, "

@@ -148,6 +148,15 @@ class TreeHead(SQLModel, table=True):
     note: bytes | None = _bytes(nullable=True)
 
 
+class Cosigned(SQLModel, table=True):
+    """The checkpoint of a state with the signatures of witnesses that saw it: the whole note (docs/witness.md)."""
+
+    size: int = Field(
+        sa_column=Column(BigInteger(), ForeignKey("tree_head.size"), primary_key=True, autoincrement=False)
+    )
+    note: bytes = _bytes()
+
+
 class TileRow(SQLModel, table=True):
     """A tile of hashes (``remarque.log.tiles``), up to 256 of them. It grows in place; what it began with stays."""
 

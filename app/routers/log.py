@@ -46,7 +46,7 @@ TILE = {**_file("application/octet-stream", "The bytes"), **documented(NotFound,
 @router.get("/.well-known/remarque.json", response_model_exclude_none=True)
 def read_keys(held: ResourcesDep, logbook: LogbookDep) -> WellKnown:
     """The name of this registry and the keys that it signs with. Save it once; verify against what you saved."""
-    return published.well_known(logbook.publisher, held.signing)
+    return published.well_known(logbook.publisher, held.signing, held.settings)
 
 
 @router.get("/log/checkpoint", response_class=Response, responses=CHECKPOINT)

@@ -1,4 +1,4 @@
-"""``remarque log audit``: does the log hold what it signed?"""
+"""``remarque log audit``: does the log hold what it signed? And the other commands about a log."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from remarque.cli.log_export import export
 from remarque.cli.options import Json
 from remarque.cli.output import DONE, FINDING, say, tell, tell_json
 from remarque.cli.pinned import Keys, Quorum, load_keys
+from remarque.cli.witness import witness
 from remarque.errors import InvalidInput, LogError
 from remarque.log import audit as auditing
 from remarque.log import sources
@@ -136,3 +138,6 @@ def _tell(result: dict[str, Any]) -> None:
 
 
 _NOBODY_KEPT = "no checkpoint kept elsewhere was compared (--checkpoints)"
+
+app.command()(export)
+app.command()(witness)
