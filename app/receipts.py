@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from app.access import Caller
 from app.checking import Question, Upload
 from app.checkpoints import Publisher
+from app.cosigned import cosigned_note
 from app.logbook import Logbook
 from app.schemas.requests import BuilderCheck
 from app.tables import DeclarationRow, Identity, LogEntry, Opening, TreeHead
@@ -38,7 +39,8 @@ NOT_TOLD = "not-told"
 
 
 def of_declaration(session: Session, publisher: Publisher, declaration_id: str, caller: Caller) -> bytes:
-    """The receipt of a declaration, under the newest checkpoint. Seven small questions, whatever the size of the log.
+    """The receipt of a declaration, under the newest checkpoint that witnesses signed if it holds the declaration, else
+    under the newest. Eight small questions, whatever the size of the log.
 
     What was erased is not opened in it. Raises NotFound; NotYours unless the caller is its party or the operator.
     """
@@ -55,7 +57,7 @@ def of_declaration(session: Session, publisher: Publisher, declaration_id: str, 
     row, entry, opening, identity = found
     if caller.party != row.party_id and not caller.operates:
         raise NotYours("This declaration belongs to another party; its receipt says who declared, and is theirs alone.")
-    head = publisher.newest(session)
+    head = cosigned_note(session, at_least_size=row.idx + 1) or publisher.newest(session)
     if head.note is None or head.size <= row.idx:
         raise NotReady("The declaration is in no signed checkpoint yet; ask for it in a moment.")
     path = inclusion_proof(hash_reader(lambda tile: read_hashes(session, tile), head.size), row.idx, head.size)
