@@ -15,6 +15,7 @@ from remarque.cli.offline import Offline, offline
 from remarque.cli.options import Json, OptionalKey, OptionalRegistry, Paths
 from remarque.cli.output import DONE, FAILED, FINDING, end, problem, say, tell_json, tell_table, walk
 from remarque.cli.pinned import load_keys
+from remarque.cli.receipts import ReceiptFiles
 from remarque.client import Claims, Client
 from remarque.codec import to_json
 from remarque.errors import InvalidInput, RemarqueError, ServiceRefused
@@ -22,6 +23,9 @@ from remarque.preferences import DEFAULT_PURPOSE, Category, Preference
 
 #: Pictures a request: 10 is what the service takes from callers without a key.
 _BATCH = 10
+
+#: Pictures a request where each request has a receipt, which needs a key: half of what the service takes by default.
+_BATCH_WITH_RECEIPT = 500
 
 #: Bytes a request; the service takes 50 MB by default.
 _BATCH_BYTES = 40_000_000
@@ -81,6 +85,15 @@ def check(
             "finds whole frames only and reads no statements inside the files.",
         ),
     ] = False,
+    receipt: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="Have the check logged for ever and save the registry's signed receipt there; needs a key. "
+            "With --snapshot, --registry names who signs, and gets a digest of what was checked and the counts alone.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check pictures against what artists said.
@@ -88,9 +101,16 @@ def check(
     Exit code 1 where something is disallowed or constrained, else 3 where something could not be judged, else 0. That
     nobody said anything is 'unknown': it is not a permission, and the exit code is 0.
     """
-    with _asked(context, registry, key, snapshot, keys) as (client, source):
-        question = _Question(client, purpose, depth, claims, no_upload)
-        answered, stopped = walk(list(batches(find_pictures(paths))), "checking", question.ask)
+    if receipt is not None and (registry is None or key is None):
+        raise typer.BadParameter("a receipt is signed by a registry, for a key of its own", param_hint="--receipt")
+    files = None if receipt is None else ReceiptFiles(receipt)
+    with _asked(context, registry, key, snapshot, keys, files is not None) as (client, source):
+        question = _Question(client, purpose, depth, claims, no_upload, files)
+        many = _BATCH if files is None else _BATCH_WITH_RECEIPT
+        answered, stopped = walk(list(batches(find_pictures(paths), many)), "checking", question.ask)
+        if files is not None and registry is not None and isinstance(client, Offline) and stopped is None:
+            with Client(registry, key) as signer:
+                files.write(client.witnessed(signer, purpose=purpose, claims=claims))
     judged = [one for batch in answered for one in batch]
     if json:
         tell_json(
@@ -101,21 +121,30 @@ def check(
                 "counts": _counts(judged),
                 "stopped": None if stopped is None else problem(stopped),
             }
+            | ({} if files is None else {"receipts": files.told()})
         )
     elif judged:
         tell_table(("picture", purpose.value, "reason"), (_row(one) for one in judged))
         _note(judged)
+    if files is not None and not json:
+        for path in files.told():
+            say(f"receipt: {path}")
     end(exit_code([one.result for one in judged]), stopped)
 
 
 @contextmanager
 def _asked(
-    context: typer.Context, registry: str | None, key: str | None, snapshot: Path | None, keys: Path | None
+    context: typer.Context,
+    registry: str | None,
+    key: str | None,
+    snapshot: Path | None,
+    keys: Path | None,
+    signed: bool,
 ) -> Iterator[tuple[Client | Offline, dict[str, str]]]:
     """Who is asked, and how the document names it. A registry that only the environment names gives way."""
     if snapshot is not None:
         source = context.get_parameter_source("registry")
-        if source is not None and source.name == "COMMANDLINE":
+        if source is not None and source.name == "COMMANDLINE" and not signed:
             raise typer.BadParameter("ask a registry or a snapshot, not both", param_hint="--snapshot")
         with offline(snapshot, None if keys is None else load_keys(keys)) as here:
             yield here, {"snapshot": str(snapshot)}
@@ -128,13 +157,13 @@ def _asked(
             yield client, {"registry": client.base_url}
 
 
-def batches(pictures: Sequence[Path]) -> Iterator[list[Path]]:
+def batches(pictures: Sequence[Path], many: int = _BATCH) -> Iterator[list[Path]]:
     """The pictures in order, so many at once as one request may hold."""
     batch: list[Path] = []
     size = 0
     for path in pictures:
         more = path.stat().st_size if path.is_file() else 0
-        if batch and (len(batch) == _BATCH or size + more > _BATCH_BYTES):
+        if batch and (len(batch) == many or size + more > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(path)
@@ -168,6 +197,7 @@ class _Question:
     depth: Depth | None
     claims: Claims
     no_upload: bool
+    receipts: ReceiptFiles | None
 
     def ask(self, batch: Sequence[Path]) -> list[Judged]:
         """Check a batch; what cannot be read is ``unknown`` with the reason.
@@ -193,13 +223,20 @@ class _Question:
             return []
         try:
             pictures = [(path.name, data) for path, data in read]
-            check = self.client.check(*pictures, purpose=self.purpose, depth=self.depth, claims=self.claims)
+            check = self.client.check(
+                *pictures,
+                purpose=self.purpose,
+                depth=self.depth,
+                claims=self.claims,
+                receipt=self.receipts is not None,
+            )
         except ServiceRefused as error:
             if error.status not in _ABOUT_A_PICTURE:
                 raise
             if len(read) == 1:
                 return [_not_judged(read[0][0], error)]
             return [one for alone in read for one in self._sent([alone])]
+        self._keep(check.receipt)
         return [
             Judged(path, result, check.tree_size, check.root)
             for (path, _), result in zip(read, check.results, strict=True)
@@ -215,7 +252,9 @@ class _Question:
                 judged.append(_not_judged(path, error))
         if not hashed:
             return judged
-        check = client.check_hashes([value for _, value in hashed], purpose=self.purpose, claims=self.claims)
+        values, signed = [value for _, value in hashed], self.receipts is not None
+        check = client.check_hashes(values, purpose=self.purpose, claims=self.claims, receipt=signed)
+        self._keep(check.receipt)
         hits = {hit.i: hit for hit in check.hits}
         for i, (path, _) in enumerate(hashed):
             hit = hits.get(i)
@@ -227,6 +266,10 @@ class _Question:
             )
             judged.append(Judged(path, result, check.tree_size, check.root))
         return judged
+
+    def _keep(self, receipt: str | None) -> None:
+        if self.receipts is not None and receipt is not None:
+            self.receipts.write(receipt.encode())
 
 
 #: What a sparse answer leaves out, said in full.

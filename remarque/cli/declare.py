@@ -14,6 +14,7 @@ from remarque.cli.journal import Journal, statement_digest
 from remarque.cli.local import fingerprints_to_declare
 from remarque.cli.options import Json, Key, Paths, Registry, read_moment, read_preferences
 from remarque.cli.output import DONE, FAILED, end, problem, say, tell, tell_json, walk
+from remarque.cli.receipts import keep_receipt
 from remarque.client import Client, Statement
 from remarque.codec import to_json
 from remarque.errors import InvalidInput, ServiceRefused
@@ -47,13 +48,25 @@ def declare(
     no_upload: Annotated[
         bool, typer.Option("--no-upload", help="Hash the pictures on this machine and send the fingerprints alone.")
     ] = False,
+    receipts: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            metavar="DIR",
+            help="Save the receipt of each declaration there; those that are there are not fetched again.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Declare how pictures may be used by AI.
 
-    An interrupted run, started again, sends nothing twice. Exit code 3 where some picture could not be declared.
+    An interrupted run, started again, sends nothing twice. Exit code 3 where some picture could not be declared, or its
+    receipt not be saved.
     """
     pictures = find_pictures(paths)
+    if receipts is not None:
+        receipts.mkdir(parents=True, exist_ok=True)
     if url is not None and len(pictures) > 1:
         raise typer.BadParameter("an address belongs to one picture; name one", param_hint="--url")
     preferences = read_preferences(preference)
@@ -68,7 +81,7 @@ def declare(
         "valid_until": read_moment(valid_until),
     }
     with Client(registry, key) as client, Journal(state_dir(), client.base_url, key) as journal:
-        run = _Run(client, journal, statement, {**DEFAULT_PREFERENCES, **preferences}, no_upload)
+        run = _Run(client, journal, statement, {**DEFAULT_PREFERENCES, **preferences}, no_upload, receipts)
         results, stopped = walk(
             pictures, "declaring", run.declare, None if json else lambda result: tell(_line(result))
         )
@@ -96,17 +109,27 @@ class _Run:
     statement: Statement
     preferences: Mapping[Category, Preference]
     no_upload: bool
+    receipts: Path | None
 
     def declare(self, path: Path) -> dict[str, Any]:
         """Declare one picture; the result, with a problem that is its own. Raises what would meet the next one too."""
         try:
-            return self._declare(path, path.read_bytes())
+            result = self._declare(path, path.read_bytes())
         except ServiceRefused as error:
             if error.status not in _ABOUT_THE_PICTURE:
                 raise
             return _result(path, "failed", problem=problem(error))
         except (InvalidInput, OSError) as error:
             return _result(path, "failed", problem=problem(error))
+        return result if self.receipts is None else self._with_receipt(result, self.receipts)
+
+    def _with_receipt(self, result: dict[str, Any], folder: Path) -> dict[str, Any]:
+        """The result with the file of its receipt, or with the problem that kept it from being written."""
+        try:
+            return result | {"receipt": str(keep_receipt(self.client, folder, result["id"]))}
+        except OSError as error:
+            detail = f"declared as {result['id']}, and its receipt could not be saved: {error.strerror or error}"
+            return result | {"receipt": None, "problem": {"code": "receipt_not_saved", "detail": detail}}
 
     def _declare(self, path: Path, data: bytes) -> dict[str, Any]:
         sha256, said = hashlib.sha256(data).hexdigest(), statement_digest(to_json(self.statement))

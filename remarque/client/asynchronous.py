@@ -19,6 +19,7 @@ from remarque.answers import (
     Declaration,
     DeclarationList,
     Depth,
+    Erasure,
     Fingerprint,
     HashCheck,
     LabelRecord,
@@ -27,6 +28,7 @@ from remarque.answers import (
 from remarque.client import calls
 from remarque.client.files import read_original, replace
 from remarque.client.pictures import encode
+from remarque.client.receipts import OwnCheck
 from remarque.client.values import Bitmap, Claims, Hashes, Image, Labelled, LabelWish, Statement
 from remarque.preferences import DEFAULT_PURPOSE, Category, Preference
 from remarque.transport import DEFAULT_TIMEOUT, AsyncTransport
@@ -129,6 +131,18 @@ class AsyncClient:
         """As Client.withdraw."""
         return await self._wire.send(calls.withdraw(id))
 
+    async def erase(self, id: str) -> Declaration:
+        """As Client.erase."""
+        return await self._wire.send(calls.erase(id))
+
+    async def erase_party(self, id: str) -> Erasure:
+        """As Client.erase_party."""
+        return await self._wire.send(calls.erase_party(id))
+
+    async def receipt(self, id: str) -> bytes:
+        """As Client.receipt."""
+        return await self._wire.send(calls.receipt(id))
+
     # Checks
 
     async def check(
@@ -137,9 +151,10 @@ class AsyncClient:
         purpose: Category | str = DEFAULT_PURPOSE,
         depth: Depth | str | None = None,
         claims: Claims | None = None,
+        receipt: bool = False,
     ) -> Check:
         """As Client.check."""
-        return await self._wire.send(await asyncio.to_thread(calls.check, images, purpose, depth, claims))
+        return await self._wire.send(await asyncio.to_thread(calls.check, images, purpose, depth, claims, receipt))
 
     async def check_hashes(
         self,
@@ -148,9 +163,10 @@ class AsyncClient:
         *,
         purpose: Category | str = DEFAULT_PURPOSE,
         claims: Claims | None = None,
+        receipt: bool = False,
     ) -> HashCheck:
         """Check hashes: hexadecimal text is sent as JSON, bytes and arrays as they are. The answer is sparse."""
-        return await self._wire.send(calls.check_hashes(hashes, alg, purpose, claims))
+        return await self._wire.send(calls.check_hashes(hashes, alg, purpose, claims, receipt))
 
     async def check_bitmap(
         self,
@@ -158,9 +174,16 @@ class AsyncClient:
         *,
         purpose: Category | str = DEFAULT_PURPOSE,
         claims: Claims | None = None,
+        receipt: bool = False,
     ) -> Bitmap:
         """As Client.check_bitmap."""
-        return await self._wire.send(calls.check_bitmap(hashes, purpose, claims))
+        return await self._wire.send(calls.check_bitmap(hashes, purpose, claims, receipt))
+
+    async def check_receipt(
+        self, *, tree_size: int, root: str, items_root: str, counts: Mapping[str, int], **told: Unpack[OwnCheck]
+    ) -> bytes:
+        """As Client.check_receipt."""
+        return await self._wire.send(calls.check_receipt(tree_size, root, items_root, counts, told))
 
     # Labels
 

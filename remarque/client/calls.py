@@ -5,7 +5,7 @@ What is asked for wrongly is told here, before anything is sent.
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,14 +18,18 @@ from remarque.answers import (
     Declaration,
     DeclarationList,
     Depth,
+    Erasure,
     Fingerprint,
     HashCheck,
     LabelRecord,
     Verification,
 )
+from remarque.client import receipts
+from remarque.client.receipts import OwnCheck
 from remarque.client.values import Bitmap, Claims, Hashes, Image, Labelled, LabelWish, Statement
 from remarque.codec import from_json, to_json
 from remarque.errors import AnswerNotUnderstood, InvalidFingerprint, InvalidRequest
+from remarque.log.asked import Item
 from remarque.preferences import Category, Preference, parse_category, parse_preferences
 from remarque.transport import Answer, Call, Parts
 
@@ -92,53 +96,91 @@ def withdraw(id: str) -> Call[Declaration]:
     return Call(method="POST", path=f"/v1/declarations/{_segment(id)}/withdraw", read=_reads(Declaration))
 
 
+def erase(id: str) -> Call[Declaration]:
+    return Call(method="POST", path=f"/v1/declarations/{_segment(id)}/erase", read=_reads(Declaration))
+
+
+def erase_party(id: str) -> Call[Erasure]:
+    return Call(method="POST", path=f"/v1/parties/{_segment(id)}/erase", read=_reads(Erasure))
+
+
+def receipt(id: str) -> Call[bytes]:
+    def read(answer: Answer) -> bytes:
+        return receipts.artists_receipt(answer.response.content)
+
+    return Call(method="GET", path=f"/v1/declarations/{_segment(id)}/receipt", read=read)
+
+
 # Checks
 
 
 def check(
-    images: Sequence[Image], purpose: Category | str, depth: Depth | str | None, claims: Claims | None
+    images: Sequence[Image], purpose: Category | str, depth: Depth | str | None, claims: Claims | None, receipt: bool
 ) -> Call[Check]:
     if not images:
         raise InvalidRequest("name at least one picture to check")
+    named = [_named(image, f"image-{i}") for i, image in enumerate(images)]
 
     def read(answer: Answer) -> Check:
         check = from_json(Check, answer.json())
         if len(check.results) != len(images):
             raise AnswerNotUnderstood(f"{len(images)} pictures were sent, {len(check.results)} results came back")
-        return check
+        return receipts.of_pictures(check, [data for _, data in named]) if receipt else check
 
-    named = [_named(image, f"image-{i}") for i, image in enumerate(images)]
     parts: Parts = [("image", (name, data, _OCTETS)) for name, data in named]
-    params = _check_params(purpose, claims) | _given(depth=None if depth is None else str(depth))
+    params = _check_params(purpose, claims, receipt) | _given(depth=None if depth is None else str(depth))
     return Call(method="POST", path="/v1/checks", read=read, params=params, parts=parts)
 
 
-def check_hashes(hashes: Hashes, alg: str, purpose: Category | str, claims: Claims | None) -> Call[HashCheck]:
-    params = _check_params(purpose, claims)
+def check_hashes(
+    hashes: Hashes, alg: str, purpose: Category | str, claims: Claims | None, receipt: bool
+) -> Call[HashCheck]:
+    params = _check_params(purpose, claims, receipt)
     if isinstance(hashes, bytes | np.ndarray):
         packed = _packed(hashes, alg)
         return Call(
             method="POST",
             path="/v1/checks",
-            read=_reads_hashes(len(packed) // PDQ_BYTES),
+            read=_reads_hashes(len(packed) // PDQ_BYTES, _items(packed) if receipt else None),
             params=params | {"alg": alg},
             content=packed,
             headers=_octets(),
         )
     body = {"alg": alg, "hashes": list(hashes)}
-    return Call(method="POST", path="/v1/checks", read=_reads_hashes(len(hashes)), params=params, json=body)
+    items = ((alg, value) for value in hashes) if receipt else None
+    return Call(method="POST", path="/v1/checks", read=_reads_hashes(len(hashes), items), params=params, json=body)
 
 
-def check_bitmap(hashes: bytes | npt.NDArray[np.uint8], purpose: Category | str, claims: Claims | None) -> Call[Bitmap]:
+def check_bitmap(
+    hashes: bytes | npt.NDArray[np.uint8], purpose: Category | str, claims: Claims | None, receipt: bool
+) -> Call[Bitmap]:
     packed = _packed(hashes, "pdq")
+
+    def read(answer: Answer) -> Bitmap:
+        bitmap = _bitmap(answer, len(packed) // PDQ_BYTES)
+        if receipt:
+            receipts.require(bitmap.receipt, bitmap.tree_size, bitmap.root, _items(packed))
+        return bitmap
+
     return Call(
         method="POST",
         path="/v1/checks",
-        read=lambda answer: _bitmap(answer, len(packed) // PDQ_BYTES),
-        params=_check_params(purpose, claims) | {"alg": "pdq"},
+        read=read,
+        params=_check_params(purpose, claims, receipt) | {"alg": "pdq"},
         content=packed,
         headers=_octets() | {"Accept": _OCTETS},
     )
+
+
+def check_receipt(tree_size: int, root: str, items_root: str, counts: Mapping[str, int], told: OwnCheck) -> Call[bytes]:
+    body = {"tree_size": tree_size, "root": root, "items_root": items_root, "counts": dict(counts)} | _given(**told)
+
+    def read(answer: Answer) -> bytes:
+        note = answer.response.content
+        receipts.require_root(note.decode(errors="replace"), tree_size, root, items_root, counts)
+        return note
+
+    return Call(method="POST", path="/v1/receipts/checks", read=read, json=body)
 
 
 # Labels
@@ -211,8 +253,8 @@ def _preferences(given: Mapping[Category, Preference] | Mapping[str, str]) -> di
     return {category.value: value.value for category, value in parse_preferences(dict(given.items())).items()}
 
 
-def _check_params(purpose: Category | str, claims: Claims | None) -> dict[str, str]:
-    return _given(purpose=parse_category(purpose).value, claims=claims)
+def _check_params(purpose: Category | str, claims: Claims | None, receipt: bool) -> dict[str, str]:
+    return _given(purpose=parse_category(purpose).value, claims=claims, receipt="1" if receipt else None)
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -244,6 +286,11 @@ def _packed(hashes: bytes | npt.NDArray[np.uint8], alg: str) -> bytes:
     return hashes
 
 
+def _items(packed: bytes) -> Iterator[Item]:
+    """PDQ hashes as the items of a receipt."""
+    return (("pdq", packed[start : start + PDQ_BYTES].hex()) for start in range(0, len(packed), PDQ_BYTES))
+
+
 # What is read
 
 
@@ -251,12 +298,14 @@ def _reads(cls: type[T]) -> Callable[[Answer], T]:
     return lambda answer: from_json(cls, answer.json())
 
 
-def _reads_hashes(count: int) -> Callable[[Answer], HashCheck]:
+def _reads_hashes(count: int, items: Iterable[Item] | None) -> Callable[[Answer], HashCheck]:
+    """``items``: what the receipt has to be about, where one was asked for."""
+
     def read(answer: Answer) -> HashCheck:
         check = from_json(HashCheck, answer.json())
         if check.count != count or any(not 0 <= hit.i < count for hit in check.hits):
             raise AnswerNotUnderstood(f"{count} hashes were sent, the answer speaks of others")
-        return check
+        return check if items is None else receipts.of_hashes(check, items)
 
     return read
 
@@ -273,7 +322,7 @@ def _bitmap(answer: Answer, count: int) -> Bitmap:
     bits = np.unpackbits(octets, bitorder="little").astype(np.bool_)
     if bits[count:].any():
         raise AnswerNotUnderstood("the bitmap speaks of hashes that were not sent")
-    return Bitmap(bits[:count], int(tree_size), root)
+    return Bitmap(bits[:count], int(tree_size), root, receipts.in_headers(headers))
 
 
 def _labelled(answer: Answer) -> Labelled:

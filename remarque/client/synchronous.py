@@ -16,6 +16,7 @@ from remarque.answers import (
     Declaration,
     DeclarationList,
     Depth,
+    Erasure,
     Fingerprint,
     HashCheck,
     LabelRecord,
@@ -24,6 +25,7 @@ from remarque.answers import (
 from remarque.client import calls
 from remarque.client.files import read_original, replace
 from remarque.client.pictures import encode
+from remarque.client.receipts import OwnCheck
 from remarque.client.values import Bitmap, Claims, Hashes, Image, Labelled, LabelWish, Statement
 from remarque.preferences import DEFAULT_PURPOSE, Category, Preference
 from remarque.transport import DEFAULT_TIMEOUT, Transport
@@ -121,6 +123,18 @@ class Client:
         """End a declaration. It stays in the log and counts no more; a second time changes nothing."""
         return self._wire.send(calls.withdraw(id))
 
+    def erase(self, id: str) -> Declaration:
+        """Have a declaration erased, with its fingerprints and all that it says. It cannot be undone."""
+        return self._wire.send(calls.erase(id))
+
+    def erase_party(self, id: str) -> Erasure:
+        """Have a party erased, with all that it declared and labelled, and its keys. It cannot be undone."""
+        return self._wire.send(calls.erase_party(id))
+
+    def receipt(self, id: str) -> bytes:
+        """The receipt of a declaration, to be kept as a file; ``remarque receipt verify`` verifies it offline."""
+        return self._wire.send(calls.receipt(id))
+
     # Checks
 
     def check(
@@ -129,13 +143,15 @@ class Client:
         purpose: Category | str = DEFAULT_PURPOSE,
         depth: Depth | str | None = None,
         claims: Claims | None = None,
+        receipt: bool = False,
     ) -> Check:
         """Check pictures, all in one request; ``results`` come in their order.
 
         A picture that cannot be read is ``unknown`` with the reason. ``claims="self"`` counts permissions that nobody
-        verified.
+        verified. With ``receipt`` the answer has one, which is logged for ever; that needs a key with the scope
+        ``check``.
         """
-        return self._wire.send(calls.check(images, purpose, depth, claims))
+        return self._wire.send(calls.check(images, purpose, depth, claims, receipt))
 
     def check_hashes(
         self,
@@ -144,9 +160,10 @@ class Client:
         *,
         purpose: Category | str = DEFAULT_PURPOSE,
         claims: Claims | None = None,
+        receipt: bool = False,
     ) -> HashCheck:
         """Check hashes: hexadecimal text is sent as JSON, bytes and arrays as they are. The answer is sparse."""
-        return self._wire.send(calls.check_hashes(hashes, alg, purpose, claims))
+        return self._wire.send(calls.check_hashes(hashes, alg, purpose, claims, receipt))
 
     def check_bitmap(
         self,
@@ -154,9 +171,16 @@ class Client:
         *,
         purpose: Category | str = DEFAULT_PURPOSE,
         claims: Claims | None = None,
+        receipt: bool = False,
     ) -> Bitmap:
         """Check many PDQ hashes for one bit each; the densest form there is."""
-        return self._wire.send(calls.check_bitmap(hashes, purpose, claims))
+        return self._wire.send(calls.check_bitmap(hashes, purpose, claims, receipt))
+
+    def check_receipt(
+        self, *, tree_size: int, root: str, items_root: str, counts: Mapping[str, int], **told: Unpack[OwnCheck]
+    ) -> bytes:
+        """Have a check logged that was made here, against a snapshot; the receipt says that it is your statement."""
+        return self._wire.send(calls.check_receipt(tree_size, root, items_root, counts, told))
 
     # Labels
 

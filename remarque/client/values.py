@@ -56,11 +56,15 @@ class LabelWish(TypedDict, total=False):
 
 
 class Bitmap(NamedTuple):
-    """One bit a hash, True = not free to use or could not be judged; shape (n,), dtype bool."""
+    """One bit a hash, True = not free to use or could not be judged; shape (n,), dtype bool.
+
+    ``receipt``: the signed note, where one was asked for.
+    """
 
     bits: npt.NDArray[np.bool_]
     tree_size: int
     root: str
+    receipt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
