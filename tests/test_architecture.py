@@ -74,7 +74,9 @@ def test_status_codes_stay_in_one_place():
         assert "HTTPException" not in path.read_text(), f"{path} raises an error of HTTP"
 
 
-@pytest.mark.parametrize("folder", ["remarque", "app", "demo", "bench", "tests", "migrations", "integrations", "examples"])
+@pytest.mark.parametrize(
+    "folder", ["remarque", "app", "demo", "bench", "tests", "migrations", "integrations", "examples"]
+)
 def test_files_stay_short(folder: str):
     for path in sources(folder):
         lines = path.read_text().count("\n")
