@@ -9,6 +9,7 @@ arrays of the index in ``app.index``.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -215,23 +216,36 @@ def empty_journal(database: Database) -> None:
 def repeat(session: Session) -> int:
     """Do every erasure that the log tells of again, in the caller's transaction. Returns how many there are.
 
-    An older backup holds what was erased since; nothing is logged a second time.
+    An older backup holds what was erased since, and does not know which of the entries that were put back are about
+    which. Nothing is logged a second time.
     """
-    count = 0
-    for works in _erasures(session):
-        count += len(works)
-        _forget(session, [*works, *_about(session, works)])
-        _blank(session, works)
-    return count
+    erased = [ref for entries in _entries(session) for ref in _refer(session, entries)]
+    _forget(session, [*erased, *_about(session, erased)])
+    _blank(session, erased)
+    return len(erased)
 
 
-def _erasures(session: Session) -> Iterator[list[int]]:
-    """What the entries ``erase`` are about, in portions of the log."""
+def _entries(session: Session) -> Iterator[dict[int, Entry]]:
+    """The entries that are about others, by index, in portions of the log."""
     size = session.exec(select(func.coalesce(func.max(col(LogEntry.idx)), -1))).one() + 1
     for start in range(0, size, READ):
-        bodies = session.exec(select(LogEntry.body).where(LogEntry.idx >= start, LogEntry.idx < start + READ)).all()
-        entries = (Entry.decode(body) for body in bodies)
-        yield [int(entry.fields["ref"]) for entry in entries if entry.type == "erase"]
+        rows = session.exec(
+            select(LogEntry.idx, LogEntry.body).where(LogEntry.idx >= start, LogEntry.idx < start + READ)
+        ).all()
+        entries = {idx: Entry.decode(body) for idx, body in rows}
+        yield {idx: entry for idx, entry in entries.items() if "ref" in entry.fields}
+
+
+def _refer(session: Session, entries: dict[int, Entry]) -> list[int]:
+    """Complete the table of what refers to what, and return what was erased by these entries."""
+    own = [idx for idx, entry in entries.items() if entry.type != "erase"]
+    for part in _parts(own):
+        known = set(session.exec(select(EntryRef.idx).where(col(EntryRef.idx).in_(part))))
+        said = dict(session.exec(select(Identity.idx, Identity.payload).where(col(Identity.idx).in_(part))).all())
+        for idx in set(part) - known:
+            party = json.loads(said[idx]).get("party") if idx in said else None
+            session.add(EntryRef(idx=idx, ref=int(entries[idx].fields["ref"]), party_id=party))
+    return [int(entry.fields["ref"]) for entry in entries.values() if entry.type == "erase"]
 
 
 def main() -> None:

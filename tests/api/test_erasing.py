@@ -23,7 +23,7 @@ from app.prepare import prepare
 from app.registry import change_preferences, declare, withdraw
 from app.schemas.requests import DeclarationCreate
 from app.settings import Settings
-from app.tables import ApiKey, DeclarationRow, EntryRef, Identity, LabelRow, Opening, Party
+from app.tables import ApiKey, DeclarationRow, Identity, LabelRow, Opening, Party
 from app.tail import Tail
 from remarque.errors import DeclarationEnded
 from remarque.log.audit import audit
@@ -269,7 +269,7 @@ def test_a_restored_backup_forgets_again(service: Service, database_url: str, pi
         f"/v1/declarations/{said['id']}/preferences", json={"preferences": {"search": "allowed"}}, headers=artist
     )
     database = Database(database_url)
-    classes = (DeclarationRow, EntryRef, Opening, Identity)
+    classes = (DeclarationRow, Opening, Identity)  # which entries are about which is found in the log
     with database.reading() as session:
         backup = [row.model_dump() for table in classes for row in session.exec(select(table)).all()]
         counts = [len(session.exec(select(table)).all()) for table in classes]
