@@ -235,11 +235,11 @@ def test_invariant_4_nobody_is_answered_where_the_mark_cannot_rise(
 ):
     caller = party(database)
     declare(logbook, caller, work(1), DeclarationCreate())
-    (tmp_path / "log/checkpoint.new").mkdir()  # the disk is full, or read-only, or gone
+    (tmp_path / "log/checkpoint.2").mkdir()  # the disk is full, or read-only, or gone
     with pytest.raises(Unavailable):
         declare(logbook, caller, work(2), DeclarationCreate())
+    (tmp_path / "log/checkpoint.2").rmdir()
     assert logbook.publisher.mark.read().size == 1
-    (tmp_path / "log/checkpoint.new").rmdir()
     _, new = declare(logbook, caller, work(2), DeclarationCreate())
     assert not new
     declare(logbook, caller, work(3), DeclarationCreate())

@@ -1,8 +1,10 @@
 """Entries and commitments: writing and reading are inverse, and nothing else is read."""
 
 import json
+from enum import StrEnum
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +75,37 @@ def test_a_commitment_opens_with_its_salt_alone(payload: dict[str, str | int]):
     assert first.commitment != second.commitment
     assert commitment(IDENTITY_TAG, first.salt, first.payload) != first.commitment
     assert json.loads(first.payload) == payload
+
+
+class Word(StrEnum):
+    ONE = "one"
+    TWO = "t\two"
+
+
+whole = st.integers(-(2**53) - 2, 2**53 + 2) | st.sampled_from([2**53 - 1, 1 - 2**53, 2**53, -(2**53)])
+scalars = st.none() | st.booleans() | whole | st.floats() | st.text() | st.sampled_from(Word)
+# Names beyond the basic plane sort otherwise in UTF-16 than as code points.
+names = st.text() | st.sampled_from([*Word, "\U0001f58c", "\uff21", "\x7f", "a", "B", ""])
+values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(names, inner) | st.tuples(inner, inner))
+
+
+@given(values)
+def test_canonical_json_is_what_the_reference_writes(value: object):
+    try:
+        expected = rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        with pytest.raises(LogError):
+            canonical_json(value)
+    else:
+        assert canonical_json(value) == expected
+
+
+@given(st.lists(st.characters(exclude_categories=["Cs"]), max_size=40))
+def test_every_character_is_written_as_the_reference_writes_it(characters: list[str]):
+    text = "".join(characters)
+    assert canonical_json([text]) == rfc8785.dumps([text])
+    controls = "".join(map(chr, range(256)))
+    assert canonical_json(controls) == rfc8785.dumps(controls)
 
 
 def test_a_short_salt_is_refused():
