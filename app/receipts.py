@@ -18,7 +18,7 @@ from app.checkpoints import Publisher
 from app.cosigned import cosigned_note
 from app.logbook import Logbook
 from app.schemas.requests import BuilderCheck
-from app.tables import DeclarationRow, Identity, LogEntry, Opening, TreeHead
+from app.tables import Cosigned, DeclarationRow, Identity, LogEntry, Opening, TreeHead
 from app.tail import Tail
 from app.tiles import read_hashes
 from remarque.answers import Check, HashCheck
@@ -128,8 +128,9 @@ def _write(
         head = session.get(TreeHead, tree_size)
         if head is None or head.note is None or head.root.hex() != root:
             raise InvalidRequest(f"No checkpoint of tree size {tree_size} with the root {root} was signed here.")
+        witnessed = session.get(Cosigned, tree_size)
         receipt = CheckReceipt(
-            checkpoint=head.note.decode(),
+            checkpoint=(head.note if witnessed is None else witnessed.note).decode(),
             counts=counts,
             engine=engine,
             items=sum(counts.values()),

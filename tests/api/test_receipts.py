@@ -16,11 +16,15 @@ import pytest
 from sqlalchemy import event
 
 from app.db import Database
+from app.tables import Cosigned
 from remarque.log.asked import Checker, Engine
 from remarque.log.checks import items_root, verify_check
 from remarque.log.entries import Entry
+from remarque.log.keys import make_key
+from remarque.log.note import Note, cosign
 from remarque.log.receipts import Receipt, verify
 from remarque.log.tiles import decode_bundle
+from remarque.log.vkeys import KeyType
 from tests.api.conftest import Service
 from tests.api.test_group_commit import declare_many
 from tests.api.test_log_serving import pinned, read
@@ -192,6 +196,22 @@ def test_a_builders_own_check_is_witnessed_as_its_own(service: Service, picture:
     assert (said.items, said.items_root, said.snapshot_sha256) == (2, told["items_root"], "ab" * 32)
     assert entries(service)[-1].fields == {"digest": hashlib.sha256(answer.content).hexdigest()}
     assert "2 items" in verified_elsewhere(service, answer.content, tmp_path)
+
+
+def test_a_state_that_witnesses_saw_carries_their_signatures(service: Service, database_url: str):
+    builder, witness = service.party(), make_key("witness.example", KeyType.COSIGNATURE)
+    note = cosign(Note.parse(read(service, "checkpoint")), witness, 1_800_000_000).to_bytes()
+    database = Database(database_url)
+    with database.writing() as session:
+        session.add(Cosigned(size=0, note=note))
+        session.commit()
+    database.close()
+    asked = service.http.post("/v1/checks?receipt=1", json={"alg": "pdq", "hashes": HASHES}, headers=builder).json()
+    told = service.http.post(
+        "/v1/receipts/checks", json={**builders(service), "tree_size": 0, "root": asked["root"]}, headers=builder
+    )
+    for receipt in (asked["receipt"].encode(), told.content):
+        verify_check(receipt, pinned(service), [witness.verifier], quorum=1)
 
 
 @pytest.mark.parametrize(
