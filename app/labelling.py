@@ -15,6 +15,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from app.access import Caller
+from app.addresses import label_page, manifest_address
 from app.db import Database
 from app.logbook import Logbook, first_head, log_position
 from app.quotas import count_label, require_quota
@@ -36,7 +37,7 @@ from remarque.labels.stamp import OnInvalid, Prepared, Stamped, finish, prepare
 from remarque.labels.vocabulary import LABEL_TYPES
 from remarque.preferences import DEFAULT_PREFERENCES, parse_preferences, write_preferences
 
-__all__ = ["LABEL_TYPES", "Labelled", "Labeller", "label_page", "manifest_address", "read_label"]
+__all__ = ["LABEL_TYPES", "Labelled", "Labeller", "read_label"]
 
 #: A manifest that did not verify was in the picture and was dropped, as the caller asked.
 REPLACED_INVALID = "replaced_invalid_manifest"
@@ -231,13 +232,3 @@ def read_label(session: Session, label_id: str, *, base_url: str) -> LabelRecord
         page_url=label_page(base_url, row.id),
         manifest_url=manifest_address(base_url, row.manifest_id),
     )
-
-
-def label_page(base_url: str, label_id: str) -> str:
-    """The address at which a label's record can be read."""
-    return f"{base_url}/v1/labels/{label_id}"
-
-
-def manifest_address(base_url: str, manifest_id: str) -> str:
-    """The address at which a label's manifest store can be fetched."""
-    return f"{base_url}/c2pa/manifests/{manifest_id}"

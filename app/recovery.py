@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
+from app.addresses import label_page, manifest_address
 from app.logbook import first_head
 from app.tables import LabelRow, TreeHead
 from remarque.labels.recovered import Similar
@@ -16,9 +17,6 @@ from remarque.matching.labels import FoundLabel
 
 #: More labels than this are not told of one picture; the nearest are.
 MOST_LABELS = 1000
-
-#: Where a manifest is fetched (app/routers/softbinding.py).
-MANIFESTS = "/c2pa/manifests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def candidates(session: Session, found: Sequence[FoundLabel]) -> list[Candidate]
     ]
 
 
-def as_similar(candidate: Candidate, *, page_url: str, base_url: str) -> Similar:
+def as_similar(candidate: Candidate, *, base_url: str) -> Similar:
     """The candidate as a verification tells of it.
 
     Its time is that of the log, not the one that its maker stated: anybody can state an earlier one.
@@ -82,6 +80,6 @@ def as_similar(candidate: Candidate, *, page_url: str, base_url: str) -> Similar
         distance=found.distance,
         regions=found.regions,
         whole=found.whole,
-        page_url=page_url,
-        manifest_url=f"{base_url}{MANIFESTS}/{candidate.manifest_id}",
+        page_url=label_page(base_url, found.id),
+        manifest_url=manifest_address(base_url, candidate.manifest_id),
     )

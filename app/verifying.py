@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from sqlmodel import select
 
+from app.addresses import label_page
 from app.db import Database
 from app.index import Index
-from app.labelling import label_page
 from app.reading import Reader
 from app.recovery import as_similar, candidates
 from app.signing import Signing
@@ -46,10 +46,7 @@ class Verifier:
                 select(LabelRow.id).where(LabelRow.digest_out == hashlib.sha256(data).digest()).limit(1)
             ).first()
             similar = candidates(session, found) if found else []
-        reading = with_recovered(
-            reading,
-            [as_similar(one, page_url=label_page(base_url, one.found.id), base_url=base_url) for one in similar],
-        )
+        reading = with_recovered(reading, [as_similar(one, base_url=base_url) for one in similar])
         return Verification(
             verdict=reading.verdict,
             ai_generated=reading.ai_generated,

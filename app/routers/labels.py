@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from app import labelling
+from app.addresses import label_page
 from app.bodies import content_type, one_image, parse_fields, parse_json, read_body, read_form, unsupported
 from app.checking import Upload
 from app.deps import KEY_IS_OPTIONAL, BaseUrl, LabelMaker, MaybeCaller, ReadSession, ResourcesDep
@@ -139,7 +140,7 @@ def create_label(
     headers = {
         "Remarque-Label-Id": label.id,
         "Remarque-Layers": ",".join(label.stamped.layers),
-        "Link": f'<{labelling.label_page(base_url, label.id)}>; rel="describedby"; type="application/json"',
+        "Link": f'<{label_page(base_url, label.id)}>; rel="describedby"; type="application/json"',
     }
     if label.warnings:
         headers["Remarque-Warnings"] = ",".join(label.warnings)
