@@ -8,9 +8,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.log_folder import KEYS, LogFolder, flip
+from tests.service.processes import registry, remarque, wait_for, witness
 
 #: Where Debian's package puts its source.
 GOPATH = Path("/usr/share/gocode")
@@ -47,17 +49,38 @@ def log(tmp_path: Path) -> LogFolder:
     return log
 
 
-def audit(auditor: Path, log: LogFolder, old: str) -> subprocess.CompletedProcess[str]:
-    command = [auditor, log.folder, KEYS.log_key.to_text(), log.folder.parent / old]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def audit(auditor: Path, folder: Path, vkey: str, old: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([auditor, folder, vkey, old], capture_output=True, text=True, check=False)
 
 
 def test_go_agrees_with_our_log_and_not_with_a_changed_one(auditor: Path, log: LogFolder, tmp_path: Path):
+    vkey = KEYS.log_key.to_text()
     for old in ("1000", "70123"):
-        ended = audit(auditor, log, old)
+        ended = audit(auditor, log.folder, vkey, tmp_path / old)
         assert (ended.stdout, ended.returncode) == (f"ok 70123 {log.tree.root().hex()}\n", 0), ended.stderr
     for path in ("tile/0/012", "tile/1/001.p/17", "tile/entries/100", "checkpoint"):
         whole = (log.folder / path).read_bytes()
         log.write(path, flip(whole, 8 * (len(whole) // 2)))
-        assert audit(auditor, log, "1000").returncode == 1, path
+        assert audit(auditor, log.folder, vkey, tmp_path / "1000").returncode == 1, path
         log.write(path, whole)
+
+
+def test_go_agrees_with_what_a_running_registry_serves(auditor: Path, tmp_path: Path):
+    with registry(tmp_path / "data", {}) as fresh:
+        vkey = httpx.get(f"{fresh.url}/.well-known/remarque.json").json()["log_key"]
+    with witness(tmp_path / "witness", "--log", vkey, "--name", "witness.example/w1") as (name, address):
+        published = tmp_path / "published"
+        settings = {"REMARQUE_WITNESSES": f"{name} {address}", "REMARQUE_PUBLISH_DIR": str(published)}
+        with registry(tmp_path / "data", settings) as running:
+            artist = running.party()
+            running.declare(artist, *range(3))
+            wait_for((published / "3").exists)
+            root = running.declare(artist, *range(3, 300))[-1]["log"]["root"]
+            wait_for((published / "300").exists)
+            exported = remarque("log", "export", running.url, tmp_path / "exported")
+            assert exported.returncode == 0, exported.stderr
+    # Both checkpoints carry the witness's signature, which Go's package does not know and leaves aside.
+    for note in (published / "3", tmp_path / "exported/checkpoint"):
+        assert "witness.example/w1" in note.read_text()
+    ended = audit(auditor, tmp_path / "exported", vkey, published / "3")
+    assert (ended.stdout, ended.returncode) == (f"ok 300 {root}\n", 0), ended.stderr
