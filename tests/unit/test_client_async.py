@@ -1,6 +1,7 @@
 """The asynchronous client is the same client: one list of methods, one set of rules, and it can be cancelled."""
 
 import asyncio
+import base64
 import inspect
 from collections.abc import Callable
 from io import BytesIO
@@ -15,6 +16,10 @@ from PIL import Image
 from remarque.answers import Fingerprint
 from remarque.client import AsyncClient, Client
 from remarque.errors import AnswerNotUnderstood, InvalidRequest, ServiceRefused, ServiceUnreachable
+from remarque.log.checkpoint import Checkpoint
+from remarque.log.checks import CheckReceipt
+from remarque.log.note import Note
+from remarque.log.selftest import cases
 from remarque.transport import RETRIES
 from tests.unit.answering import KEY, Service, labelled, ok, problem
 from tests.unit.test_client import DECLARATION, HASHES, ROOT, bitmap
@@ -60,6 +65,20 @@ VERIFICATION = {
     "layers": [],
     "registry": {"tree_size": 1, "root": ROOT},
 }
+
+
+def shipped(kind: str) -> bytes:
+    """A good receipt of a kind, as the library ships it."""
+    return next(base64.b64decode(case["file"]) for case in cases(kind) if case["name"] == "happy")
+
+
+def ask_for_a_receipt(client: Any, _: Path) -> Any:
+    said = CheckReceipt.parse(Note.parse(shipped("checks")).text)
+    state = Checkpoint.parse(Note.parse(said.checkpoint.encode()).text)
+    told = {"items_root": said.items_root, "counts": said.counts, "engine": "mine/1"}
+    return client.check_receipt(tree_size=state.size, root=state.root.hex(), **told)
+
+
 #: An answer for each method, and how it is asked.
 CALLS: dict[str, tuple[httpx.Response, Callable[[Any, Path], Any]]] = {
     "create_party": (ok(PARTY), lambda client, path: client.create_party("Ana", kind="artist")),
@@ -73,6 +92,13 @@ CALLS: dict[str, tuple[httpx.Response, Callable[[Any, Path], Any]]] = {
     "declarations": (ok(PAGE), lambda client, path: client.declarations("c1")),
     "set_preferences": (ok(DECLARATION), lambda client, path: client.set_preferences("d1", {"search": "allowed"})),
     "withdraw": (ok(DECLARATION), lambda client, path: client.withdraw("d1")),
+    "erase": (ok(DECLARATION), lambda client, path: client.erase("d1")),
+    "erase_party": (
+        ok({"declarations": 1, "labels": 0, "keys": 1}),
+        lambda client, path: client.erase_party("p1"),
+    ),
+    "receipt": (httpx.Response(200, content=shipped("receipts")), lambda client, path: client.receipt("d1")),
+    "check_receipt": (httpx.Response(200, content=shipped("checks")), ask_for_a_receipt),
     "check": (ok(CHECK), lambda client, path: client.check(path, purpose="ai_training")),
     "check_hashes": (ok(HASHES), lambda client, path: client.check_hashes(bytes(64))),
     "check_bitmap": (bitmap(b"\2"), lambda client, path: client.check_bitmap(np.zeros((2, 32), np.uint8))),
