@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from io import BytesIO
 
+import httpx
 import numpy as np
 from PIL import Image
 from rich.console import Console
@@ -10,7 +11,13 @@ from rich.console import Console
 from demo import pictures
 from remarque.answers import CheckResult, Declaration, Verification
 from remarque.client import Client, Labelled
-from remarque.errors import ServiceRefused
+from remarque.errors import ReceiptInvalid, ServiceRefused
+from remarque.log import receipts
+from remarque.log.audit import audit
+from remarque.log.checks import verify_check
+from remarque.log.keys import PinnedKeys
+from remarque.log.receipts import Receipt
+from remarque.log.sources import read_address
 from remarque.preferences import DEFAULT_PURPOSE, Preference
 
 SYSTEM = "Atelier Diffusion"
@@ -36,6 +43,7 @@ class Tour:
             self.change_preference,
             self.label,
             self.tamper_and_strip,
+            self.verify_receipts,
             self.withdraw,
             self.send_something_broken,
         ]
@@ -128,6 +136,26 @@ class Tour:
         self.verified("a picture that nobody labelled", pictures.png(pictures.garden()), "nothing_found", None)
         self.show("Nothing found is not 'no AI': what was labelled elsewhere, or never, cannot be known here.")
 
+    def verify_receipts(self) -> None:
+        """Artist and builder keep receipts; a court verifies them without asking anybody"""
+        with httpx.Client(base_url=self.anyone.base_url) as http:
+            keys = PinnedKeys.from_document(http.get("/.well-known/remarque.json").raise_for_status().json())
+            audited = audit(read_address(http, "/log"), keys)
+        self.show(f"The keys of {keys.origin} were saved; the rest is verified with them alone.")
+        kept = self.artist.receipt(self.declaration.id)
+        receipt = Receipt.parse(kept)
+        receipts.verify(receipt, keys)
+        self.holds("the entry that Ana's receipt proves", receipt.proof.index, self.declaration.log.index)
+        altered = kept.replace(b"Evening", b"Morning")
+        self.refused("her receipt, with another title", lambda: receipts.verify(Receipt.parse(altered), keys))
+        checked = self.artist.check(("evening.png", self.landscape), receipt=True)
+        note = (checked.receipt or "").encode()
+        said = verify_check(note, keys)
+        self.holds("what the builder's receipt says was found", said.counts["disallowed"], 1)
+        forged = note.replace(b'"disallowed":1', b'"allowed":1')
+        self.refused("the builder's receipt, saying allowed", lambda: verify_check(forged, keys))
+        self.show(f"The whole log was computed again from its {audited.checkpoint.size} entries, and is as signed.")
+
     def withdraw(self) -> None:
         """The artist withdraws her declaration"""
         ended: Declaration = self.artist.withdraw(self.declaration.id)
@@ -169,6 +197,16 @@ class Tour:
         if got != expected:
             raise DoesNotHold(f"{what}: expected {expected}, got {got}")
         self.console.print(f"  [green]✓[/] [dim]{what}: {_short(got)}[/]", highlight=False, soft_wrap=True)
+
+    def refused(self, what: str, verify: Callable[[], object]) -> None:
+        """Go on only if it does not verify. Raises DoesNotHold if it does."""
+        try:
+            verify()
+        except ReceiptInvalid as error:
+            self.holds(what, "does not verify", "does not verify")
+            self.show(f"  {error}")
+        else:
+            raise DoesNotHold(f"{what} verifies")
 
     def checked(self, name: str, data: bytes) -> CheckResult:
         """Check one picture as anyone can, and print the answer with its reasons."""
