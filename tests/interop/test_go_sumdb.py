@@ -8,11 +8,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.log_folder import KEYS, LogFolder, flip
-from tests.service.processes import registry, remarque, wait_for, witness
+from tests.service.processes import log_vkey, registry, remarque, wait_for, witness
 
 #: Where Debian's package puts its source.
 GOPATH = Path("/usr/share/gocode")
@@ -66,8 +65,7 @@ def test_go_agrees_with_our_log_and_not_with_a_changed_one(auditor: Path, log: L
 
 
 def test_go_agrees_with_what_a_running_registry_serves(auditor: Path, tmp_path: Path):
-    with registry(tmp_path / "data", {}) as fresh:
-        vkey = httpx.get(f"{fresh.url}/.well-known/remarque.json").json()["log_key"]
+    vkey = log_vkey(tmp_path / "data")
     with witness(tmp_path / "witness", "--log", vkey, "--name", "witness.example/w1") as (name, address):
         published = tmp_path / "published"
         settings = {"REMARQUE_WITNESSES": f"{name} {address}", "REMARQUE_PUBLISH_DIR": str(published)}

@@ -17,6 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
+from app.checkpoints import Publisher
+from app.prepare import prepare
+from app.settings import Settings
+
 #: Starts and publishing are waited for as long as a machine at work may need.
 PATIENCE = 60.0
 COMMAND = [sys.executable, "-m", "remarque.cli"]
@@ -43,6 +47,12 @@ class Registry:
     def saved_keys(self, path: Path) -> Path:
         path.write_bytes(httpx.get(f"{self.url}/.well-known/remarque.json").content)
         return path
+
+
+def log_vkey(folder: Path) -> str:
+    """Make the keys of a registry; its log's key."""
+    prepare(Settings(data_dir=folder))
+    return Publisher.load(Settings(data_dir=folder)).keys.log.verifier.to_text()
 
 
 @contextmanager
