@@ -30,9 +30,10 @@ def xmp_fields(request: LabelRequest, source_type: str) -> Fields:
 def json_ld(fields: Fields) -> dict[str, object]:
     """The same fields as JSON-LD, with the prefixes that they use (CAWG metadata assertion 1.1).
 
-    China's label is left out: it stands where its standard says, and repeats what is here.
+    China's label is left out: it stands where its standard says, and repeats what is here. So is the prompt: manifests
+    are kept, and fetched by whoever finds a picture again, while a prompt is in the file alone.
     """
-    kept = {name: text for name, text in fields.items() if name != xmp.AIGC}
+    kept = {name: text for name, text in fields.items() if name not in (xmp.AIGC, xmp.AI_PROMPT_INFORMATION)}
     context = {xmp.PREFIXES[name.namespace]: name.namespace for name in kept}
     return {"@context": context, **{f"{xmp.PREFIXES[name.namespace]}:{name.local}": kept[name] for name in kept}}
 

@@ -22,7 +22,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_step_holds(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert tour.main() == 0
-    assert "All 8 steps hold." in capsys.readouterr().out
+    assert "All 9 steps hold." in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 
