@@ -24,6 +24,18 @@ router = APIRouter(prefix="/v1", tags=["Receipts"])
 
 TEXT = "text/plain"
 
+#: The form of a receipt; docs/receipts.md describes it, and the proofs of this one are cut short.
+EXAMPLE = {
+    "format": "remarque-receipt/v1",
+    "entry": "eyJvcGVuIjoi…",
+    "proof": "c2sp.org/tlog-proof@v1\nindex 7\n…\n\nregistry.example/log1\n8\n…\n",
+    "log_vkey": "registry.example/log1+…",
+    "openings": {
+        "open": {"salt": "…", "payload": {"id": "dec_…", "preferences": {"ai_training": "disallowed"}}},
+        "who": {"salt": "…", "payload": {"party": "pty_…", "creator": "Ana Ruiz"}},
+    },
+}
+
 
 def _as_file(data: bytes, name: str, media_type: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
@@ -36,7 +48,7 @@ def _as_file(data: bytes, name: str, media_type: str) -> Response:
     responses={
         200: {
             "description": "The receipt, a file of the format `remarque-receipt/v1`",
-            "content": {"application/json": {"schema": {"type": "object"}}},
+            "content": {"application/json": {"schema": {"type": "object"}, "example": EXAMPLE}},
         },
         **documented(NotFound, NotYours, KeyRequired, KeyUnknown, ScopeMissing, NotReady),
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from app.schemas.requests import DeclarationCreate
 from remarque.answers import Fingerprint
 from remarque.errors import NotReady
 from remarque.matching.matcher import PDQ
+from tests.logs import publisher_in
 
 CODE = bytes(range(32))
 
@@ -34,6 +36,16 @@ def database(tmp_path: Path):
     opened.close()
 
 
+def logbook_of(database: Database) -> Logbook:
+    return Logbook(database, publisher_in(Path(str(database.engine.url.database)).parent), lambda: None)
+
+
+def transact(database: Database, unit: Callable[..., Any]) -> None:
+    logbook = logbook_of(database)
+    logbook.transact(unit)
+    logbook.close()
+
+
 def declared(database: Database, number: int) -> None:
     with database.writing() as session:
         key = create_party(session, display_name=None, kind=None).api_key
@@ -41,7 +53,9 @@ def declared(database: Database, number: int) -> None:
         caller = identify(session, f"Bearer {key}")
     assert isinstance(caller, Caller)
     work = Work([Fingerprint(alg="pdq", value=f"{number << 128:064x}")])
-    declare(Logbook(database, lambda: None), caller, work, DeclarationCreate())
+    logbook = logbook_of(database)
+    declare(logbook, caller, work, DeclarationCreate())
+    logbook.close()
 
 
 def labelled(database: Database, code: bytes = CODE, **changes: Any) -> str:
@@ -49,9 +63,7 @@ def labelled(database: Database, code: bytes = CODE, **changes: Any) -> str:
     name = str(uuid.uuid4())
     fingerprints = [{"alg": "pdq", "value": "ab" * 32}, {"alg": "iscc", "value": code.hex()}]
     opening = {"id": name, "sha256": "00" * 32, "manifest_id": "urn:c2pa:x", "fingerprints": fingerprints, **changes}
-    Logbook(database, lambda: None).transact(
-        lambda _, tail: tail.append("label", opening=opening, identity={"key": "k"})
-    )
+    transact(database, lambda _, tail: tail.append("label", opening=opening, identity={"key": "k"}))
     return name
 
 
@@ -107,8 +119,9 @@ def test_a_label_that_cannot_be_searched_for_is_not_in_the_way(database: Databas
 def test_a_label_of_the_first_versions_or_without_its_opening_is_passed_over(database: Database, tmp_path: Path):
     labelled(database)
     name = labelled(database)
-    Logbook(database, lambda: None).transact(
-        lambda _, tail: tail.append("label", opening={"id": "x", "sha256": "00", "pdq": "ab" * 32}, identity={})
+    transact(
+        database,
+        lambda _, tail: tail.append("label", opening={"id": "x", "sha256": "00", "pdq": "ab" * 32}, identity={}),
     )
     with database.writing() as session:
         session.execute(text("DELETE FROM opening WHERE idx = 0"))
