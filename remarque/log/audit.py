@@ -67,32 +67,47 @@ def audit(
     if note is None:
         raise NotFound("there is no log here: the file checkpoint is missing")
     head = open_checkpoint(note, keys.log_key, keys.witnesses, quorum)
-    # (2) So is every checkpoint that was kept, and none is ahead of the log.
-    earlier = _earlier(kept, keys, head)
+    # (2) So is every checkpoint that was kept. The log may show an earlier one, which witnesses have signed; it has the
+    # entries of each all the same.
+    earlier = _earlier(kept, keys, head, read)
+    size = max(head.size, *earlier, 0)
+    if size > head.size:
+        earlier.setdefault(head.size, []).append((CHECKPOINT, head.root))
+        _compare(earlier.pop(0, []), 0, EMPTY_ROOT)
     # (3) Every entry, every tile, and the root at the size of every kept checkpoint.
-    state = _Auditor(read, head.size, earlier)
-    for bundle in tiles_at(ENTRIES, head.size):
+    state = _Auditor(read, size, earlier)
+    for bundle in tiles_at(ENTRIES, size):
         state.take(bundle)
-        progress(state.tree.size, head.size)
+        progress(state.tree.size, size)
     # (4) The root at the end.
-    if state.tree.root() != head.root:
+    if size == head.size and state.tree.root() != head.root:
         raise LogError(f"the entries have the root {state.tree.root().hex()}, the log signed {head.root.hex()}")
     return Audited(head, state.types, state.tiles, state.bundles, len(kept))
 
 
-def _earlier(kept: Sequence[Kept], keys: PinnedKeys, head: Checkpoint) -> dict[int, list[tuple[str, bytes]]]:
-    """Where and which root, by size. Raises LogError on a kept checkpoint that is not signed, or ahead of the log."""
+def _earlier(
+    kept: Sequence[Kept], keys: PinnedKeys, head: Checkpoint, read: Read
+) -> dict[int, list[tuple[str, bytes]]]:
+    """Where and which root, by size. Raises LogError on a kept checkpoint that is not signed, or beyond what the log
+    has, and what ``read`` raises."""
     earlier: dict[int, list[tuple[str, bytes]]] = {}
     for where, note in kept:
         try:
             found = open_checkpoint(note, keys.log_key)
         except LogError as error:
             raise LogError(f"{where} is no checkpoint of this log: {error}") from error
-        if found.size > head.size:
+        if found.size > head.size and not _reaches(read, found.size):
             raise LogError(f"{where} was signed at size {found.size}, and the log now shows {head.size}")
         earlier.setdefault(found.size, []).append((where, found.root))
     _compare(earlier.pop(0, []), 0, EMPTY_ROOT)
     return earlier
+
+
+def _reaches(read: Read, size: int) -> bool:
+    """Whether the log has a file for the last of so many entries."""
+    n = (size - 1) // FULL
+    last = Tile(ENTRIES, n, size - n * FULL)
+    return any(read(tile.path()) is not None for tile in (last, last._replace(width=FULL)))
 
 
 @dataclass

@@ -47,6 +47,9 @@ def test_a_quorum_of_one_is_demanded_and_met(data: Path, tmp_path: Path):
         said = running.declare(artist, 5)
         wait_for(lambda: "The witness witness.example/w1 did not sign" in running.errors.read_text())
         assert shown(running) == 5
+        wait_for((published / "6").exists)
+        ahead = remarque("log", "audit", running.url, "--keys", keys, "--quorum", 1, "--checkpoints", published)
+        assert ahead.returncode == 0, "what was published since is no contradiction: " + ahead.stdout
         receipt.write_bytes(httpx.get(said[0]["receipt_url"], headers=artist).content)
         assert remarque("receipt", "verify", receipt, "--keys", keys).returncode == 0
         refused = remarque("receipt", "verify", receipt, "--keys", keys, "--quorum", 1)

@@ -12,10 +12,11 @@ import pytest
 
 from remarque.errors import LogError, NotFound, ServiceUnreachable
 from remarque.log.audit import Kept, audit
+from remarque.log.checkpoint import Checkpoint, sign_checkpoint
 from remarque.log.entries import Entry
 from remarque.log.sources import MAX_FILE_SIZE, Read, log_client, read_address, read_directory
 from remarque.log.tiles import Tile, encode_bundle
-from tests.log_folder import KEYS, LogFolder, entry, flip
+from tests.log_folder import KEYS, LOG, ORIGIN, LogFolder, entry, flip
 
 SIZES = (0, 3, 256, 300, 700)
 
@@ -126,6 +127,36 @@ def test_a_log_that_was_cut_is_found(tmp_path: Path, kept: list[Kept]):
     shorter.grow(300)
     with pytest.raises(LogError, match="kept at 700 was signed at size 700, and the log now shows 300"):
         audit(read_directory(tmp_path), KEYS, kept)
+
+
+@pytest.mark.parametrize("shown", [0, 3, 256, 300])
+def test_a_log_that_shows_an_earlier_checkpoint_is_read_up_to_the_last_that_was_kept(
+    tmp_path: Path, kept: list[Kept], shown: int
+):
+    log = LogFolder(tmp_path)
+    for size in SIZES:
+        log.grow(size)
+        if size == shown:
+            checkpoint = log.checkpoint()
+    log.write("checkpoint", checkpoint)
+    found = audit(read_directory(tmp_path), KEYS, kept)
+    assert (found.checkpoint.size, found.types, found.kept) == (shown, {"key": 700}, 5)
+    rewritten = LogFolder(tmp_path, lambda index: entry(index if index != 699 else 9999))
+    for size in SIZES:
+        rewritten.grow(size)
+    log.write("checkpoint", checkpoint)
+    assert audit(read_directory(tmp_path), KEYS, kept[:4]).kept == 4
+    with pytest.raises(LogError, match="kept at 700 was signed at size 700 with root"):
+        audit(read_directory(tmp_path), KEYS, kept)
+
+
+def test_a_checkpoint_that_is_shown_and_does_not_lead_to_those_that_were_kept_is_found(
+    log: LogFolder, kept: list[Kept]
+):
+    false = sign_checkpoint(Checkpoint(ORIGIN, 300, b"\1" * 32), LOG).to_bytes()
+    log.write("checkpoint", false)
+    with pytest.raises(LogError, match="checkpoint was signed at size 300 with root 0101"):
+        audit(read_directory(log.folder), KEYS, kept)
 
 
 def test_a_kept_checkpoint_of_another_log_is_named(log: LogFolder, kept: list[Kept]):
