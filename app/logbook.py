@@ -14,6 +14,8 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, func
@@ -51,12 +53,29 @@ def log_position(index: int, head: TreeHead) -> LogPosition:
     return LogPosition(index=index, tree_size=head.size, root=head.root.hex())
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A question of a unit that can be asked before it runs, for all units in a row that ask the same.
+
+    ``ask`` is given what each of them is ``about``, and must see nothing that these units themselves change; what it
+    returns stands in ``Tail.asked`` while they run, and is theirs to keep up to date.
+    """
+
+    ask: Callable[[Session, Tail, list[Any]], Any]
+    about: Any
+
+
 class _Job:
     """A unit that waits, and what becomes of it."""
 
-    def __init__(self, unit: Unit) -> None:
+    def __init__(self, unit: Unit, ahead: Ahead | None) -> None:
         self.unit = unit
+        self.ahead = ahead
         self.result: Future[Any] = Future()
+
+    @property
+    def ask(self) -> Callable[[Session, Tail, list[Any]], Any] | None:
+        return None if self.ahead is None else self.ahead.ask
 
 
 class _Spoiled(Exception):
@@ -80,14 +99,14 @@ class Logbook:
         self._thread = threading.Thread(target=self._work, name="logbook", daemon=True)
         self._thread.start()
 
-    def transact(self, unit: Callable[[Session, Tail], Result]) -> Result:
+    def transact(self, unit: Callable[[Session, Tail], Result], ahead: Ahead | None = None) -> Result:
         """Run one unit of work and return its result once it is committed and published.
 
         Raises what the unit raises, after which nothing of it is left; Busy where too many wait; Unavailable where it
         is committed and could not be published. A unit can be run a second time, on a session that knows nothing of
         the first: it keeps what it does in the session.
         """
-        job = _Job(unit)
+        job = _Job(unit, ahead)
         with self._closing:
             if self._closed:
                 raise NotReady("The service is stopping; send it again in a moment.")
@@ -146,10 +165,15 @@ class Logbook:
         Raises _Spoiled where one has to be left out, and anything else where none of them can be written."""
         with self._database.writing() as session:
             tail = Tail.lock(session, self._edge)
-            at, outcomes = None, []
+            at: int | None = None
+            outcomes: list[Any] = []
             try:
-                for at, job in enumerate(group):  # noqa: B007  (told where one of them fails)
-                    outcomes.append(_outcome(job.unit, tail))
+                for ask, jobs in groupby(group, key=lambda job: job.ask):
+                    at, alike = None, list(jobs)
+                    tail.asked = ask and ask(session, tail, [job.ahead.about for job in alike if job.ahead])
+                    for job in alike:
+                        at = len(outcomes)
+                        outcomes.append(_outcome(job.unit, tail))
                 at = None
                 note = tail.finish(self.publisher.sign)
                 session.commit()

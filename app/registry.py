@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, TypeGuard
+from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, or_
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from app.access import Caller, new_id
-from app.logbook import Logbook, first_head, log_position
+from app.logbook import Ahead, Logbook, first_head, log_position
 from app.schemas.requests import DeclarationCreate, FingerprintCreate
+from app.standing import Same, Standing, Stands, standing
 from app.tables import DeclarationRow, Opening, TreeHead
 from app.tail import Tail
 from remarque.answers import Declaration, DeclarationList, Fingerprint, Status
@@ -35,6 +33,7 @@ from remarque.preferences import DEFAULT_PREFERENCES, Category, Claim, Preferenc
 
 PAGE_SIZE = 100
 
+_ITEM = tuple(field.name for field in fields(Fingerprint))
 
 #: A declaration with the first state of the log that holds it, and its opening unless that was erased.
 _SHOWN = (
@@ -81,19 +80,20 @@ def declare(logbook: Logbook, caller: Caller, work: Work, request: DeclarationCr
     says something else.
     """
     preferences: dict[Category, Preference] = {**DEFAULT_PREFERENCES, **request.preferences}
-    pdq = bytes.fromhex(work.fingerprints[0].value)
     digest = None if work.sha256 is None else bytes.fromhex(work.sha256)
+    same = Same(caller.party, bytes.fromhex(work.fingerprints[0].value), digest)
     regions = [item for item in work.fingerprints if item.alg == REGION.name]
 
     def unit(session: Session, tail: Tail) -> tuple[str, bool]:
-        standing = _standing(session, caller.party, pdq, digest, tail.now)
-        if standing is not None:
-            if parse_preferences(standing.preferences) != preferences:
+        known: Standing = tail.asked
+        stands = known.find(same)
+        if stands is not None:
+            if parse_preferences(stands.preferences) != preferences:
                 raise AlreadyDeclared(
-                    f"You declared this picture before, as {standing.id}, with other preferences: "
-                    f"change them at /v1/declarations/{standing.id}/preferences."
+                    f"You declared this picture before, as {stands.id}, with other preferences: "
+                    f"change them at /v1/declarations/{stands.id}/preferences."
                 )
-            return standing.id, False
+            return stands.id, False
         declaration_id = new_id("dec")
         index = tail.append(
             "declare",
@@ -101,7 +101,7 @@ def declare(logbook: Logbook, caller: Caller, work: Work, request: DeclarationCr
                 id=declaration_id,
                 claim=Claim.SELF,
                 preferences=preferences,
-                fingerprints=[_present(**asdict(item)) for item in work.fingerprints if item.alg != REGION.name],
+                fingerprints=[_item(item) for item in work.fingerprints if item.alg != REGION.name],
                 regions=pack_regions(regions_from_items(regions)) if regions else None,
                 url=request.url,
                 policy_url=request.policy_url,
@@ -112,23 +112,23 @@ def declare(logbook: Logbook, caller: Caller, work: Work, request: DeclarationCr
                 party=caller.party, title=request.title, creator=request.creator, contact=request.contact
             ),
         )
-        session.add(
-            DeclarationRow(
-                id=declaration_id,
-                idx=index,
-                party_id=caller.party,
-                status=Status.ACTIVE,
-                claim=Claim.SELF,
-                preferences=write_preferences(preferences),
-                pdq=pdq,
-                digest=digest,
-                declared_at=tail.now,
-                **request.model_dump(exclude={"preferences", "fingerprints"}),
-            )
-        )
+        row = {
+            "id": declaration_id,
+            "idx": index,
+            "party_id": caller.party,
+            "status": Status.ACTIVE,
+            "claim": Claim.SELF,
+            "preferences": write_preferences(preferences),
+            "pdq": same.pdq,
+            "digest": digest,
+            "declared_at": tail.now,
+            **request.model_dump(exclude={"preferences", "fingerprints"}),
+        }
+        tail.add(DeclarationRow, row)
+        known.add(same, Stands(index, declaration_id, row["preferences"]), request.valid_until)
         return declaration_id, True
 
-    return logbook.transact(unit)
+    return logbook.transact(unit, Ahead(standing, same))
 
 
 def change_preferences(
@@ -187,45 +187,6 @@ def list_own(session: Session, caller: Caller, *, cursor: str | None, base_url: 
     )
 
 
-def _same_work(*same: ColumnElement[bool]) -> SelectOfScalar[DeclarationRow]:
-    """The first declaration of a party that stands and is about the same work."""
-    return (
-        select(DeclarationRow)
-        .where(DeclarationRow.party_id == bindparam("party"), DeclarationRow.status != Status.WITHDRAWN, or_(*same))
-        .where(or_(col(DeclarationRow.valid_until).is_(None), col(DeclarationRow.valid_until) > bindparam("now")))
-        # A sum, so that no database walks all that a party declared in the order of an index, looking for the one.
-        .order_by(col(DeclarationRow.idx) + 0)
-        .limit(1)
-    )
-
-
-#: Built once: building them would be a third of the time that a declaration takes in a group (bench/log.py).
-_BY_PDQ = _same_work(col(DeclarationRow.pdq) == bindparam("pdq"))
-_BY_PDQ_OR_DIGEST = _same_work(
-    col(DeclarationRow.pdq) == bindparam("pdq"), col(DeclarationRow.digest) == bindparam("digest")
-)
-
-
-def _standing(session: Session, party: str, pdq: bytes, digest: bytes | None, now: datetime) -> DeclarationRow | None:
-    asked: dict[str, Any] = {"party": party, "pdq": pdq, "now": now}
-    statement = _BY_PDQ
-    if digest is not None:
-        statement, asked["digest"] = _BY_PDQ_OR_DIGEST, digest
-    # New rows of the same transaction are looked through here, so that they need not be written one by one.
-    with session.no_autoflush if not session.dirty else nullcontext():
-        stored = session.exec(statement, params=asked).first()
-    return stored or next((row for row in session.new if _is_same(row, party, pdq, digest, now)), None)
-
-
-def _is_same(row: object, party: str, pdq: bytes, digest: bytes | None, now: datetime) -> TypeGuard[DeclarationRow]:
-    return (
-        isinstance(row, DeclarationRow)
-        and row.party_id == party
-        and (row.pdq == pdq or (digest is not None and row.digest == digest))
-        and (row.valid_until is None or row.valid_until > now)
-    )
-
-
 def _own(session: Session, caller: Caller, declaration_id: str) -> DeclarationRow:
     row = session.get(DeclarationRow, declaration_id)
     if row is None:
@@ -233,6 +194,10 @@ def _own(session: Session, caller: Caller, declaration_id: str) -> DeclarationRo
     if row.party_id != caller.party:
         raise NotYours("This declaration belongs to another party; only that party can change it.")
     return row
+
+
+def _item(fingerprint: Fingerprint) -> dict[str, Any]:
+    return {name: value for name in _ITEM if (value := getattr(fingerprint, name)) is not None}
 
 
 def _present(**fields: Any) -> dict[str, Any]:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import event, insert, update
-from sqlmodel import Session, SQLModel, select
+from sqlalchemy import Table, event
+from sqlmodel import Session, SQLModel
 
-from app.tables import EntryRef, Identity, LogEntry, LogState, Opening, TreeHead
-from app.tiles import edge_at, write_tiles
+from app.rows import write_rows
+from app.tables import DeclarationRow, EntryRef, Identity, LogEntry, LogState, Opening, TileRow, TreeHead
+from app.tiles import edge_at
 from remarque.errors import LogError
 from remarque.log.entries import IDENTITY_TAG, OPENING_TAG, Entry, seal
 from remarque.log.merkle import Tree, leaf_hash
@@ -21,7 +22,13 @@ from remarque.log.tiles import append_batch, edge_tiles
 #: Statements that neither read what is held back nor fail without it: questions to other tables, and new rows whose
 #: foreign key to an entry is checked at the commit. Before any other statement, it is written.
 _APART = re.compile(r"SELECT|INSERT INTO (?:declaration|label) ")
-_OF_THE_LOG = re.compile(r"\b(?:log_entry|opening|identity|entry_ref)\b")
+_OF_THE_LOG = re.compile(r"\b(?:log_entry|opening|identity|entry_ref|declaration)\b")
+
+#: What is held back, in the order in which it is written: no row comes before one that it refers to.
+_HELD = (LogEntry, Opening, Identity, EntryRef, DeclarationRow, TileRow, TreeHead, LogState)
+_TABLES: Mapping[type[SQLModel], Table] = {model: cast(Any, model).__table__ for model in _HELD}
+#: Tiles grow in place, and the state is one row for ever.
+_OVER = frozenset({_TABLES[TileRow], _TABLES[LogState]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,8 @@ class Edge:
 
 
 class Tail:
-    """Entries are appended here. Their rows are held back and written together, at the latest by ``finish``."""
+    """Entries are appended here. Their rows, and those that ``add`` is given, are held back and written together, at
+    the latest by ``finish``."""
 
     def __init__(self, session: Session, edge: Edge) -> None:
         self.session = session
@@ -41,10 +49,13 @@ class Tail:
         self.now = datetime.now(UTC)
         #: Grows with everything that is written; what it counts does not matter.
         self.written = 0
+        #: What the unit at work and its neighbours asked ahead (``app.logbook.Ahead``).
+        self.asked: Any = None
         self._leaves: list[bytes] = []
-        self._held: dict[type[SQLModel], list[dict[str, Any]]] = {LogEntry: [], Opening: [], Identity: [], EntryRef: []}
+        self._held: dict[type[SQLModel], list[Mapping[str, Any]]] = {model: [] for model in _HELD}
         self._writing = False
-        event.listen(session.connection(), "before_cursor_execute", self._before)
+        self._connection = session.connection()
+        event.listen(self._connection, "before_cursor_execute", self._before)
 
     @classmethod
     def lock(cls, session: Session, known: Edge | None = None) -> Tail:
@@ -52,7 +63,11 @@ class Tail:
 
         Raises LogError where the database holds no log.
         """
-        state = session.execute(select(LogState.size, LogState.peaks).with_for_update()).one_or_none()
+        connection = session.connection()
+        question = "SELECT size, peaks FROM log_state"
+        if connection.dialect.name == "postgresql":  # SQLite has locked everything by BEGIN IMMEDIATE
+            question += " FOR UPDATE"
+        state = connection.exec_driver_sql(question).one_or_none()
         if state is None:
             raise LogError("the database holds no state of the log; was it migrated?")
         tree = Tree.from_bytes(state.size, state.peaks)
@@ -64,6 +79,11 @@ class Tail:
         """Equal twice where nothing was written, added, changed or removed in between."""
         session = self.session
         return self.written, *({id(row) for row in rows} for rows in (session.new, session.dirty, session.deleted))
+
+    def add(self, model: type[SQLModel], row: Mapping[str, Any]) -> None:
+        """Add a row beside the entries, of one of the tables that are held back."""
+        self._held[model].append(row)
+        self.written += 1
 
     def append(
         self,
@@ -105,24 +125,23 @@ class Tail:
         self.session.flush()
         if not self._leaves:
             return None
-        self._write()
-        before, self._writing = self.edge, True
+        before = self.edge
         tree, dirty = append_batch(before.tree, before.tiles, self._leaves)
-        write_tiles(self.session, dirty)
-        note, connection = sign(tree), self.session.connection()
-        connection.execute(insert(TreeHead), [{"size": tree.size, "root": tree.root(), "at": self.now, "note": note}])
-        connection.execute(update(LogState).values(size=tree.size, peaks=tree.to_bytes()))
+        note = sign(tree)
+        self._held[TileRow] = [{"level": tile.level, "n": tile.n, "data": data} for tile, data in dirty.items()]
+        self._held[TreeHead].append({"size": tree.size, "root": tree.root(), "at": self.now, "note": note})
+        self._held[LogState].append({"one": 1, "size": tree.size, "peaks": tree.to_bytes()})
+        self._write()
         self.edge = Edge(
             tree, {t.level: dirty[t] if t in dirty else before.tiles[t.level] for t in edge_tiles(tree.size)}
         )
         return note
 
     def _write(self) -> None:
-        connection, self._writing = self.session.connection(), True
-        for table, rows in self._held.items():
-            if rows:
-                connection.execute(insert(table), rows)
-                rows.clear()
+        self._writing = True
+        write_rows(self._connection, {_TABLES[model]: rows for model, rows in self._held.items()}, over=_OVER)
+        for rows in self._held.values():
+            rows.clear()
         self._writing = False
 
     def _before(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

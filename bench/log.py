@@ -24,7 +24,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table as Shown
-from sqlalchemy import Column, Index, MetaData, Table, insert
+from sqlalchemy import Column, Index, MetaData, Table
 from sqlmodel import SQLModel
 
 from app.access import Caller, create_party, identify
@@ -33,6 +33,7 @@ from app.db import Database
 from app.logbook import Logbook
 from app.prepare import prepare
 from app.registry import Work, declare
+from app.rows import write_rows
 from app.schemas.requests import DeclarationCreate
 from app.settings import Settings
 from app.tables import DeclarationRow, Opening
@@ -92,20 +93,18 @@ class Bench:
                 row, payload = self._work()
                 rows.append({**row, "idx": self._declared, "declared_at": now})
                 openings.append({"idx": self._declared, "salt": b"", "payload": canonical_json(payload)})
-            connection.execute(insert(self._declaration), rows)
-            connection.execute(insert(self._opening), openings)
+            added = {self._opening: openings, self._declaration: rows}
+            write_rows(connection, added, over=frozenset())
             session.commit()
 
     def log(self, count: int) -> bytes:
         """One transaction with the log; its checkpoint."""
         with self.database.writing() as session:
             tail = Tail.lock(session, self._edge)
-            rows = []
             for _ in range(count):
                 row, payload = self._work()
                 index = tail.append("declare", opening=payload, identity={"party": self.caller.party})
-                rows.append({**row, "idx": index, "declared_at": tail.now})
-            session.connection().execute(insert(DeclarationRow), rows)
+                tail.add(DeclarationRow, {**row, "idx": index, "declared_at": tail.now})
             note = tail.finish(self.publisher.sign)
             session.commit()
         self._edge = tail.edge
