@@ -24,6 +24,9 @@ ROUTES: Mapping[str, str] = {
     "checks": "/v1/checks",
     "labels": "/v1/labels",
     "verifications": "/v1/verifications",
+    "changes": "/v1/changes",
+    "snapshots": "/v1/snapshots/latest",
+    "soft_bindings": "/c2pa",
 }
 
 

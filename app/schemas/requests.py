@@ -1,12 +1,13 @@
 """The bodies of requests. A field that is not listed is refused: a misspelt preference must not be lost in silence."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.access import Scope
 from app.schemas.text import Line, Moment, Paragraph, WebAddress
 from remarque.log.asked import SEARCH
+from remarque.matching.matcher import REGION
 from remarque.preferences import DEFAULT_PURPOSE, Category, Preference
 
 #: Frames in eight orientations and regions of one picture; more than any client has reason to send.
@@ -72,6 +73,15 @@ class FingerprintCreate(Request):
         None, examples=[512], description="The shorter side of the frame, or the side of a pdq-region, pixels."
     )
     angle: Finite | None = Field(None, examples=[None], description="Of a pdq-region: degrees.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """Regions are kept packed. Of all others the log holds whole numbers alone: a receipt is read by anyone."""
+        if self.alg != REGION.name:
+            if (self.x, self.y, self.angle) != (None, None, None):
+                raise ValueError(f"x, y and angle belong to a {REGION.name}")
+            self.size = None if self.size is None else float(round(self.size))
+        return self
 
 
 class FingerprintDeclaration(DeclarationCreate):

@@ -20,7 +20,7 @@ TYPES = frozenset({"declare", "change", "withdraw", "dispute", "decide", "erase"
 class Change:
     """One entry about a declaration.
 
-    ``ref``: the entry that it is about, where that is an earlier one. ``declaration``: null where it was erased.
+    ``ref``: the entry that it is about, where that is an earlier one. ``declaration``: its id, also of what was erased.
     ``preferences``: what holds from this entry on, where the entry says so. ``opening``: what the entry commits to,
     the fingerprints among it; for holders of the right to snapshots alone, and null where it was erased.
     """

@@ -83,6 +83,19 @@ def test_an_artist_gets_a_receipt_that_anybody_can_verify(service: Service, pict
     assert "declare, in the tree of size 1; opened: open, who" in verified_elsewhere(service, answer.content, tmp_path)
 
 
+def test_whatever_a_device_measured_the_receipt_can_be_read(service: Service, tmp_path: Path):
+    headers = service.party()
+    items = [{"alg": "pdq", "value": HASHES[0], "quality": 99, "size": 512.5}]
+    body = {"fingerprints": items, "title": "Ünïcode “x” \U0001f98a", "valid_until": "2031-01-01T00:00:00.5Z"}
+    made = service.http.post("/v1/declarations", json=body, headers=headers)
+    assert made.status_code == 201, made.text
+    receipt = receipt_of(service, made.json(), headers)
+    verify(Receipt.parse(receipt), pinned(service))
+    assert "verifies" in verified_elsewhere(service, receipt, tmp_path)
+    items[0]["x"] = 1.5
+    assert service.http.post("/v1/declarations", json=body, headers=headers).status_code == 422
+
+
 def test_a_receipt_is_its_partys_and_the_operators(service: Service, picture: bytes):
     artist = service.party()
     url = service.declare(picture, artist)["receipt_url"]
