@@ -165,6 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = f"remarque-witness/{__version__}", ""
     timeout = PATIENCE
+    disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms for an acknowledgement
 
     def do_POST(self) -> None:
         if self.path != f"/{PATH}":
