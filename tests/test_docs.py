@@ -88,6 +88,7 @@ def test_a_builder_follows_the_readme(registry: Service, workshop: Path):
 
 
 def test_a_generator_and_anyone_follow_the_readme(registry: Service, workshop: Path):
+    test_an_artist_follows_the_readme(registry, workshop)
     [block] = blocks("sh", after="For generators")
     make_key, _, label = block.partition("remarque label")
     made = run(make_key, workshop, registry)
@@ -99,6 +100,8 @@ def test_a_generator_and_anyone_follow_the_readme(registry: Service, workshop: P
     verified = run(verify, workshop, registry)
     assert verified.returncode == 0, verified.stderr
     assert "trusted_label" in verified.stdout
+    assert "verifies: remarque-receipt/v1" in verified.stdout
+    assert "tiles and" in verified.stdout
 
 
 def test_every_setting_is_documented_with_its_default():
