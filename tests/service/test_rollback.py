@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from remarque.answers import Fingerprint
 from remarque.errors import LogError
 from remarque.log.vkeys import SigningKey
 from tests.api.test_group_commit import party
+from tests.postgresql import administer, answers
 
 Make = Callable[..., Settings]
 
@@ -45,6 +47,38 @@ def test_invariant_5_a_restored_backup_is_refused(settings_for: Make, tmp_path: 
     grow(settings, 3, 5).close()
     shutil.copy(tmp_path / "backup.db", tmp_path / "remarque.db")
     with pytest.raises(LogError, match=r"^REFUSING TO SIGN: database at 3, published high-water mark 5$"):
+        prepare(settings)
+
+
+@pytest.fixture
+def backup() -> Iterator[str]:
+    """The name of a database on PostgreSQL for a copy of another one."""
+    if not answers():
+        pytest.skip("PostgreSQL is not reachable")
+    name = f"remarque_backup_{uuid.uuid4().hex}"
+    yield name
+    administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def restore(name: str, backup: str) -> None:
+    """Put a copy of the database ``backup`` in the place of the database ``name``."""
+    administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    administer(f'CREATE DATABASE "{name}" TEMPLATE "{backup}"')
+
+
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+def test_invariant_5_a_restored_backup_is_refused_on_postgresql_too(settings_for: Make, database_url: str, backup: str):
+    settings, name = settings_for(database_url=database_url), database_url.rpartition("/")[2]
+    grow(settings, 0, 3).close()
+    restore(backup, name)
+    prepare(settings)  # the copy was made from a log that goes on
+    grow(settings, 3, 5).close()
+    restore(name, backup)
+    with pytest.raises(LogError, match=r"^REFUSING TO SIGN: database at 3, published high-water mark 5$"):
+        prepare(settings)
+    database = grow(settings_for(database_url=database_url, high_water_mark=settings.data_dir / "none"), 3, 5)
+    database.close()
+    with pytest.raises(LogError, match="another history up to 5"):
         prepare(settings)
 
 
