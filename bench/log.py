@@ -115,8 +115,9 @@ class Bench:
         """One transaction with the log, and published."""
         self.publisher.publish(self.log(count))
 
-    def in_flight(self, callers: int, seconds: float) -> tuple[float, float, int]:
-        """Whole declarations: how many a second, the median wait in milliseconds, and how many transactions."""
+    def in_flight(self, callers: int, seconds: float) -> tuple[float, float, float, int]:
+        """Whole declarations: how many a second, microseconds of CPU for each, the median wait in milliseconds, and how
+        many transactions."""
         commits = [0]
         logbook = Logbook(self.database, self.publisher, lambda: commits.__setitem__(0, commits[0] + 1))
         waits: list[float] = []
@@ -130,14 +131,14 @@ class Bench:
                 waits.append(time.perf_counter() - begin)
 
         threads = [threading.Thread(target=run) for _ in range(callers)]
-        begin = time.perf_counter()
+        begin, begin_cpu = time.perf_counter(), time.process_time()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        took = time.perf_counter() - begin
+        took, cpu = time.perf_counter() - begin, time.process_time() - begin_cpu
         logbook.close()
-        return len(waits) / took, 1000 * statistics.median(waits), commits[0]
+        return len(waits) / took, 1e6 * cpu / len(waits), 1000 * statistics.median(waits), commits[0]
 
 
 def measured(writers: list[Callable[[int], object]], batch: int, seconds: float) -> list[tuple[float, float]]:
@@ -179,7 +180,7 @@ def main() -> int:
     parser.add_argument("--in-flight", type=int, default=128)
     options = parser.parse_args()
     shown = Shown("database", "batch", "plain", "log", "mark", "log / plain", "mark / plain", title="µs, wall / CPU")
-    many = Shown("database", "declarations/s", "p50 ms", "transactions", title=f"{options.in_flight} in flight")
+    many = Shown("database", "declarations/s", "CPU µs", "p50 ms", "transactions", title=f"{options.in_flight} in flight")
     with tempfile.TemporaryDirectory(prefix="remarque-bench-") as name, databases(Path(name)) as made:
         for database, settings in made.items():
             bench = Bench(settings)
@@ -189,8 +190,8 @@ def main() -> int:
                 (plain, plain_cpu), *others = found
                 ratios = [f"{wall / plain:.2f} / {cpu / plain_cpu:.2f}" for wall, cpu in others]
                 shown.add_row(database, f"{batch:,}", *cells, *ratios)
-            rate, wait, commits = bench.in_flight(options.in_flight, options.seconds * 2)
-            many.add_row(database, f"{rate:,.0f}", f"{wait:.0f}", str(commits))
+            rate, cpu, wait, commits = bench.in_flight(options.in_flight, options.seconds * 2)
+            many.add_row(database, f"{rate:,.0f}", f"{cpu:.0f}", f"{wait:.0f}", str(commits))
             bench.database.close()
     console = Console(width=140)
     console.print(shown)
