@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.logkeys import sync_directory
+from remarque.durable import write_whole
 from remarque.errors import LogError
 from remarque.log.checkpoint import Checkpoint, open_checkpoint
 from remarque.log.note import Note
@@ -104,20 +104,10 @@ def _write(path: Path, note: bytes) -> None:
     try:
         file = path.open("r+b", buffering=0)
     except FileNotFoundError:
-        _create(path, note)
+        write_whole(path, note)
         return
     with file:
         if file.write(note) != len(note):
             raise OSError(f"{path} could not be written as a whole")
         file.truncate()  # longer before: not what this process wrote
         os.fdatasync(file.fileno())
-
-
-def _create(path: Path, note: bytes) -> None:
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        file.write(note)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    sync_directory(path.parent)

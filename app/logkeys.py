@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.settings import Settings
+from remarque.durable import sync_directory
 from remarque.errors import LogError
 from remarque.log.keys import PinnedKeys, make_key, read_key, receipts_name, write_key
 from remarque.log.vkeys import SigningKey
@@ -57,15 +57,6 @@ def prepare_log_keys(settings: Settings, *, signed: bool) -> LogKeys:
                 write_key(path, make_key(name))
                 sync_directory(path.parent)
     return LogKeys.load(settings)
-
-
-def sync_directory(folder: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _paths(settings: Settings) -> tuple[Path, Path]:

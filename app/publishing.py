@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from app.logkeys import sync_directory
+from remarque.durable import sync_directory, write_file
 from remarque.errors import LogError
 from remarque.log.checkpoint import Checkpoint, open_checkpoint
 from remarque.log.vkeys import VerifierKey
@@ -59,10 +59,7 @@ class PublishedFolder:
 
     def _write(self, path: Path, note: bytes) -> None:
         fresh = path.with_name(f".{path.name}.new")  # hidden: neither an audit nor the pattern of the docs sees it
-        with fresh.open("wb") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(file.fileno())
+        write_file(fresh, note)
         with suppress(FileExistsError):  # written by somebody else meanwhile: the caller compares
             os.link(fresh, path)  # unlike a rename, it never replaces a file
         fresh.unlink()

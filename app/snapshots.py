@@ -24,6 +24,7 @@ from app.db import Database
 from app.logkeys import LogKeys
 from app.settings import Settings
 from app.tables import LogEntry, Opening, TreeHead
+from remarque.durable import write_file
 from remarque.errors import LogError, NotFound, NotKept, NotReady, SegmentDamaged
 from remarque.log.entries import OPENING_TAG, Entry, commitment
 from remarque.matching.segments import UNFINISHED
@@ -162,10 +163,7 @@ def _write(database: Database, keys: LogKeys, head: TreeHead, old: Snapshot | No
     counts, files = draft.write(unfinished, head.size, head.root.hex())
     note = head.note or b""
     manifest = Manifest(tree_size=head.size, root=head.root.hex(), checkpoint=note.decode(), counts=counts, files=files)
-    with unfinished.joinpath(MANIFEST).open("wb") as file:
-        file.write(sign_manifest(manifest, keys.pinned, keys.receipts))
-        file.flush()
-        os.fsync(file.fileno())
+    write_file(unfinished / MANIFEST, sign_manifest(manifest, keys.pinned, keys.receipts))
     return manifest
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 #: Parts of the library, lowest first; a part imports from its own layer and those below, never from above.
 LAYERS = [
-    {"errors", "compiled"},
+    {"errors", "compiled", "durable"},
     {"preferences"},
     {"answers"},
     {"codec", "fingerprints", "log", "nursery"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 import typer
 
 from remarque.cli.output import tell
+from remarque.durable import write_whole
 from remarque.errors import InvalidInput, LogError, NotFound
 from remarque.log import sources
 from remarque.log.checkpoint import Checkpoint
@@ -108,11 +108,5 @@ def _end_of(kept: sources.Read, size: int) -> tuple[Tree, dict[int, bytes]]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a file so that it appears whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    write_whole(path, data)

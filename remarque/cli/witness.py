@@ -7,7 +7,6 @@ it refused although the log signed them. It speaks HTTP to one reverse proxy, or
 from __future__ import annotations
 
 import fcntl
-import os
 import socket
 import sys
 import threading
@@ -24,6 +23,7 @@ import typer
 from remarque import __version__
 from remarque.cli.output import say, tell
 from remarque.codec import write_time
+from remarque.durable import sync_directory, write_whole
 from remarque.errors import LogError
 from remarque.log.checkpoint import Checkpoint, open_checkpoint
 from remarque.log.encoding import read_text
@@ -73,7 +73,7 @@ class Witness:
                 self._keep(judged, data)
                 return judged
             signed = cosign(judged, self.key, int(self._now()))
-            _write(self.folder / "checkpoint", signed.to_bytes())
+            write_whole(self.folder / "checkpoint", signed.to_bytes())
             self.note = signed.to_bytes()
             return write_cosignatures(signed.signatures[-1:])
 
@@ -93,7 +93,7 @@ class Witness:
         kept.mkdir(exist_ok=True)
         file = kept / f"{refusal.checkpoint.size}-{refusal.checkpoint.root.hex()[:16]}"
         if not file.exists() and len(list(kept.iterdir())) < MAX_REFUSED:
-            _write(file, data.partition(b"\n\n")[2])
+            write_whole(file, data.partition(b"\n\n")[2])
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def _pinned(path: Path, given: VerifierKey | None) -> VerifierKey:
     if not path.exists():
         if given is None or given.kind is not KeyType.NOTE:
             raise LogError("a new witness needs --log, the key of the log (log_key in its /.well-known/remarque.json)")
-        _write(path, f"{given.to_text()}\n".encode())
+        write_whole(path, f"{given.to_text()}\n".encode())
     kept = VerifierKey.parse(read_text(path.read_bytes()).removesuffix("\n"))
     if given not in (None, kept):
         raise LogError(f"{path.parent} is the witness of {kept.to_text()}; another log needs a directory of its own")
@@ -130,32 +130,13 @@ def _own_key(path: Path, name: str | None) -> SigningKey:
         if name is None:
             raise LogError("a new witness needs --name, for instance witness.example/w1")
         write_key(path, make_key(check_name(name), KeyType.COSIGNATURE))
-        _sync(path.parent)
+        sync_directory(path.parent)
     if name is None:
         name = SigningKey.parse(read_text(path.read_bytes()).removesuffix("\n")).name
     key = read_key(path, name)
     if key.kind is not KeyType.COSIGNATURE:
         raise LogError(f"{path} is no key of a witness")
     return key
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that is whole or not there, durably."""
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -13,10 +13,10 @@ wrongly is told before anything is sent (InvalidInput). Reading a ``Path`` raise
 """
 
 from remarque.client.asynchronous import AsyncClient
-from remarque.client.files import write_whole
 from remarque.client.plugin import Access, advice, read_access
 from remarque.client.synchronous import Client
 from remarque.client.values import Bitmap, Claims, Hashes, Image, Labelled, LabelWish, Statement
+from remarque.durable import write_whole
 
 __all__ = [
     "Access",

@@ -26,6 +26,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from remarque.durable import sync_directory, write_file
 from remarque.errors import RemarqueError, SegmentDamaged
 from remarque.matching.index import Words
 from remarque.matching.mih import Arrays, MihIndex
@@ -73,11 +74,11 @@ class Segment:
         try:
             files = {name: _write_array(unfinished, name, array) for name, array in sorted(arrays.items())}
             text = _description({"format": FORMAT, "facts": dict(facts), "files": files})
-            _write_file(unfinished / DESCRIPTION, text)
+            write_file(unfinished / DESCRIPTION, text)
             unfinished.chmod(0o755)
-            _sync(unfinished)
+            sync_directory(unfinished)
             unfinished.rename(directory)
-            _sync(directory.parent)
+            sync_directory(directory.parent)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
@@ -130,7 +131,7 @@ def _write_array(directory: Path, name: str, array: NDArray[Any]) -> dict[str, J
         raise SegmentDamaged(f"{name} holds {array.dtype.str!r} {array.shape}; written are {', '.join(DTYPES)}")
     path = directory / f"{name}.npy"
     flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    _write_file(path, _header(array.dtype, array.shape), flat.data)
+    write_file(path, _header(array.dtype, array.shape), flat.data)
     return {
         "dtype": array.dtype.str,
         "shape": list(array.shape),
@@ -151,22 +152,6 @@ def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     text = f"{{'descr': {dtype.str!r}, 'fortran_order': False, 'shape': {shape!r}, }}".encode()
     text += b" " * (-(len(text) + 11) % 64) + b"\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
-
-
-def _write_file(path: Path, *contents: bytes | memoryview) -> None:
-    with path.open("wb") as file:
-        for content in contents:
-            file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _read_description(directory: Path) -> dict[str, Any]:

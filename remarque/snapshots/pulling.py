@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from remarque.codec import from_json
+from remarque.durable import sync_directory, write_file
 from remarque.errors import AnswerNotUnderstood, LogError, RemarqueError, SegmentDamaged
 from remarque.log.keys import PinnedKeys
 from remarque.matching.segments import UNFINISHED
@@ -102,7 +103,7 @@ class _Pull:
             self._build(old, manifest, unfinished)
         saved = self._fetch(manifest, unfinished)
         # (5) In its place, at once.
-        _write(unfinished / MANIFEST, note)
+        write_file(unfinished / MANIFEST, note)
         final = self._put(unfinished, str(manifest.tree_size))
         return Pulled(manifest, final, self._received, saved, None if old is None else old.view.tree_size, self._note)
 
@@ -193,9 +194,9 @@ class _Pull:
         final = self._folder / name
         if final.exists():  # damaged, or it would have been used
             final.rename(self._folder / f"{UNFINISHED}{name}-damaged")
-        _sync(unfinished)
+        sync_directory(unfinished)
         unfinished.rename(final)
-        _sync(self._folder)
+        sync_directory(self._folder)
         for other in (*numbered(self._folder), *self._folder.glob(f"{UNFINISHED}*")):
             if other != final:  # who has it mapped keeps it until it lets go
                 shutil.rmtree(other)
@@ -234,18 +235,3 @@ def _keep(made: Path, target: Path, file: File) -> bool:
         return False
     made.replace(target)
     return True
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -116,10 +116,10 @@ def test_of_many_at_once_none_rolls_the_witness_back(log: LogFolder, running: tu
 
 def test_a_full_disk_means_no_signature(log: LogFolder, running: tuple[Witness, str]):
     held, address = running
-    (held.folder / ".checkpoint.new").mkdir()
+    (held.folder / "checkpoint").mkdir()
     assert post(address, request_for(log, 0)).status_code == 500
     assert held.latest is None
-    (held.folder / ".checkpoint.new").rmdir()
+    (held.folder / "checkpoint").rmdir()
     assert post(address, request_for(log, 0)).status_code == 200
 
 
