@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from remarque.cli import service
 from remarque.cli.options import Json, OptionalKey, read_address
 from remarque.cli.output import FINDING, say, tell, tell_json
 from remarque.cli.pinned import Keys, load_keys
@@ -103,19 +103,7 @@ def info(folder: Folder, json: Json = False) -> None:
 @app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def build(context: typer.Context) -> None:
     """Make and sign a snapshot, where the service runs. Options: remarque snapshot build --help."""
-    found = list(entry_points(group="remarque.commands", name="snapshot-build"))
-    try:
-        command = found[0].load() if found else None
-    except (ImportError, AttributeError) as error:
-        raise RemarqueError(f"{_HOW} ({error})") from None
-    if command is None:
-        raise RemarqueError(_HOW)
-    service = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    service.command()(command)
-    service(args=context.args, prog_name="remarque snapshot build")
-
-
-_HOW = "snapshots are made by the service, which is not installed here; it runs from the source tree"
+    service.run("snapshot-build", "remarque snapshot build", context.args)
 
 
 def _refuse(folder: Path, error: RemarqueError, json: bool) -> NoReturn:

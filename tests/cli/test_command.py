@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remarque import __version__
-from remarque.cli import selftest, serve
+from remarque.cli import selftest, service
 from remarque.cli.files import find_pictures
 from remarque.client import write_whole
 from remarque.errors import LogError, MissingExtra, RemarqueError
@@ -111,7 +111,7 @@ def test_serve_says_what_to_do_where_the_service_is_not_installed(
     run: Run, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     found = [EntryPoint("serve", missing, "remarque.commands")]
-    monkeypatch.setattr(serve, "entry_points", lambda **_: found)
+    monkeypatch.setattr(service, "entry_points", lambda **_: found)
     ran = run("serve", "--port", "1")
     assert ran.code == 3
     assert "source tree" in ran.err
