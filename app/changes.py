@@ -70,6 +70,7 @@ def _changes(session: Session, first: int, stop: int, openings: bool) -> Iterato
             declaration=names.get(_subject(index, entry)),
             ref=None if ref is None else int(ref),
             preferences=None if opening is None else opening.get("preferences"),
+            outcome=None if opening is None else opening.get("outcome"),
             opening=opening if openings else None,
         )
 

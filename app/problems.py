@@ -53,6 +53,7 @@ TABLE: dict[type[errors.RemarqueError], Row] = {
     errors.NotFound: Row(HTTPStatus.NOT_FOUND, "There is no such thing"),
     errors.AlreadyDeclared: Row(HTTPStatus.CONFLICT, "Declared before, with other preferences"),
     errors.DeclarationEnded: Row(HTTPStatus.CONFLICT, "The declaration has ended"),
+    errors.DisputeDecided: Row(HTTPStatus.CONFLICT, "The dispute was decided before"),
     errors.InvalidManifestPresent: Row(HTTPStatus.CONFLICT, "The picture carries a manifest that does not verify"),
     errors.NotKept: Row(HTTPStatus.GONE, "That state is not kept"),
     errors.TooManyRequests: Row(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests"),

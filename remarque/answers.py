@@ -21,6 +21,21 @@ class Status(StrEnum):
     EXPIRED = "expired"
 
 
+class Outcome(StrEnum):
+    """How the operator decided a dispute."""
+
+    UPHELD = "upheld"
+    REJECTED = "rejected"
+
+
+class DisputeStatus(StrEnum):
+    """Where a dispute stands: open, or how it was decided."""
+
+    OPEN = "open"
+    UPHELD = "upheld"
+    REJECTED = "rejected"
+
+
 class Depth(StrEnum):
     """How hard a check looks: whole frames, or regions too."""
 
@@ -127,6 +142,34 @@ class DeclarationList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """What one party objects to about a declaration of another, and how that was decided.
+
+    ``declaration`` is its id. ``reason``, ``evidence_url`` and ``decision_reason`` are null once they were erased.
+    ``decided_at`` is null while the dispute is open.
+    """
+
+    id: str
+    declaration: str
+    status: DisputeStatus
+    created_at: datetime
+    log: LogPosition
+    reason: str | None = None
+    evidence_url: str | None = None
+    decided_at: datetime | None = None
+    decision_log: LogPosition | None = None
+    decision_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeList:
+    """One page of disputes, newest first. ``next_cursor`` is null on the last page."""
+
+    disputes: list[Dispute]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
     """What was erased of a party: how many declarations and labels, and how many keys that it had."""
 
@@ -156,7 +199,7 @@ class Match:
     """A declaration that the picture was found to show.
 
     ``distance`` is that of the nearest fingerprints, in bits; ``regions`` how many of them agreed on one place, where
-    regions were compared.
+    regions were compared. ``disputed``: what it permits does not count for now, and is not among ``preferences``.
     """
 
     declaration: str
@@ -166,6 +209,7 @@ class Match:
     preferences: dict[Category, Preference]
     transform: Transform | None = None
     regions: int | None = None
+    disputed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

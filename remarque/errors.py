@@ -24,6 +24,7 @@ RemarqueError
 │   ├── NotFound                   there is no such thing here
 │   ├── AlreadyDeclared            the same picture, with other preferences
 │   ├── DeclarationEnded           withdrawn: it cannot be changed any more
+│   ├── DisputeDecided             decided before
 │   ├── InvalidManifestPresent     the picture carries a manifest that does not verify
 │   ├── NotKept                    that state of the registry is not kept
 │   └── TooManyRequests            slow down
@@ -138,7 +139,11 @@ class AlreadyDeclared(Refused):
 
 
 class DeclarationEnded(Refused):
-    """The declaration was withdrawn and cannot be changed any more."""
+    """The declaration has ended: it cannot be changed or disputed any more."""
+
+
+class DisputeDecided(Refused):
+    """The dispute was decided before."""
 
 
 class InvalidManifestPresent(Refused):

@@ -1,4 +1,4 @@
-"""Histories of a registry, made up by hypothesis: what was declared, changed, withdrawn, erased."""
+"""Histories of a registry, made up by hypothesis: what was declared, changed, withdrawn, disputed, decided, erased."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from remarque.answers import Outcome
 from remarque.fingerprints.packing import pack_regions
 from remarque.fingerprints.regions import Regions
 from remarque.log.merkle import Tree, leaf_hash
@@ -50,16 +51,26 @@ class History:
 
     def speaking(self, size: int) -> list[int]:
         """The declarations that hold in a log of that size."""
-        ended = {e.ref for e in self.events[:size] if e.type in {"withdraw", "erase"}}
+        ended = {e.ref for e in self.events[:size] if e.type in {"withdraw", "erase"} or _is(e, "upheld")}
         return [i for i, e in enumerate(self.events[:size]) if e.type == "declare" and i not in ended]
 
-    def preference(self, declaration: int, size: int) -> str:
-        """What a declaration says about training in a log of that size."""
+    def open_disputes(self, declaration: int, size: int) -> list[int]:
+        """The disputes about a declaration that nobody has decided in a log of that size."""
+        about = [(i, e) for i, e in enumerate(self.events[:size]) if e.ref == declaration]
+        decided = {e.opening["dispute"] for _, e in about if e.type == "decide" and e.opening}
+        return [i for i, e in about if e.type == "dispute" and i not in decided]
+
+    def preference(self, declaration: int, size: int) -> str | None:
+        """What a declaration that speaks says about training in a log of that size; None: nothing that counts."""
         said = "disallowed"
         for event in self.events[:size]:
             if event.type == "change" and event.ref == declaration and event.opening:
                 said = event.opening["preferences"]["ai_training"]
-        return said
+        return None if said == "allowed" and self.open_disputes(declaration, size) else said
+
+
+def _is(event: Event, outcome: str) -> bool:
+    return event.type == "decide" and event.opening is not None and event.opening["outcome"] == outcome
 
 
 def declaration(index: int, seed: int, *, regions: bool = False, **more: Any) -> dict[str, Any]:
@@ -84,15 +95,21 @@ def declaration(index: int, seed: int, *, regions: bool = False, **more: Any) ->
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """Histories of up to fourteen entries, with entries about other things among them."""
+    """Histories of up to sixteen entries, with entries about other things among them."""
     history = History()
-    for _ in range(draw(st.integers(1, 14))):
+    kinds = ["declare", "declare", "change", "withdraw", "dispute", "dispute", "decide", "decide", "erase", "label"]
+    for _ in range(draw(st.integers(1, 16))):
         size = len(history.events)
-        kind = draw(st.sampled_from(["declare", "declare", "change", "withdraw", "erase", "label"]))
+        kind = draw(st.sampled_from(kinds))
         alive = history.speaking(size)
         declared = [i for i, e in enumerate(history.events) if e.type == "declare"]
         erased = {e.ref for e in history.events if e.type == "erase"}
         erasable = [i for i in declared if i not in erased]
+        withdrawn = {e.ref for e in history.events if e.type == "withdraw"}
+        # A quarantined declaration can be changed and withdrawn as any other; that says nothing any more.
+        standing = [i for i in erasable if i not in withdrawn]
+        disputes = [(about, dispute) for about in erasable for dispute in history.open_disputes(about, size)]
+        disputed = [dispute for _, dispute in disputes if dispute not in erased]
         if kind == "declare":
             more: dict[str, Any] = draw(
                 st.fixed_dictionaries(
@@ -106,13 +123,21 @@ def histories(draw: st.DrawFn) -> History:
             )
             opening = declaration(size, draw(st.integers(0, 5)), regions=draw(st.booleans()), **more)
             history.events.append(Event("declare", None, opening))
-        elif kind == "change" and alive:
+        elif kind == "change" and standing:
             said = {"preferences": {"ai_training": draw(st.sampled_from(Preference)).value}}
-            history.events.append(Event("change", draw(st.sampled_from(alive)), said))
-        elif kind == "withdraw" and alive:
-            history.events.append(Event("withdraw", draw(st.sampled_from(alive)), None))
+            history.events.append(Event("change", draw(st.sampled_from(standing)), said))
+        elif kind == "withdraw" and standing:
+            history.events.append(Event("withdraw", draw(st.sampled_from(standing)), None))
+        elif kind == "dispute" and alive:
+            history.events.append(Event("dispute", draw(st.sampled_from(alive)), None))
+        elif kind == "decide" and disputes:
+            about, dispute = draw(st.sampled_from(disputes))
+            left = len(history.open_disputes(about, size)) - 1
+            outcome = draw(st.sampled_from(Outcome)).value
+            history.events.append(Event("decide", about, {"dispute": dispute, "outcome": outcome, "still_open": left}))
         elif kind == "erase" and erasable:
-            history.events.append(Event("erase", draw(st.sampled_from(erasable)), None))
+            # A declaration, or what was said about one by a party that is erased.
+            history.events.append(Event("erase", draw(st.sampled_from([*erasable, *disputed])), None))
         else:
             history.events.append(Event("label", None, {"id": "lab_"}))
     return history

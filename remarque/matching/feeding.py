@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from remarque.answers import Fingerprint
+from remarque.answers import Fingerprint, Outcome
 from remarque.errors import InvalidFingerprint, InvalidPreference, LogError
 from remarque.fingerprints.packing import unpack_regions
 from remarque.matching.matcher import Matcher
@@ -45,8 +45,24 @@ def _feed(matcher: Matcher, index: int, entry_type: str, ref: int | None, openin
             matcher.change(index, ref=_about(index, ref), preferences=said)
         case "withdraw":
             matcher.withdraw(index, ref=_about(index, ref))
+        case "dispute":
+            matcher.dispute(index, ref=_about(index, ref), disputed=True)
+        case "decide" if opening is not None:
+            _decide(matcher, index, _about(index, ref), opening)
+        # Without its opening: erased with the declaration. Until that entry comes, nothing is permitted.
         case "erase":
             matcher.erase(index, ref=_about(index, ref))
+
+
+def _decide(matcher: Matcher, index: int, ref: int, opening: Opening) -> None:
+    left = opening["still_open"]
+    if type(left) is not int or left < 0:
+        raise ValueError(f"{left!r} is no number of disputes")
+    match Outcome(opening["outcome"]):
+        case Outcome.UPHELD:
+            matcher.withdraw(index, ref=ref)
+        case Outcome.REJECTED:
+            matcher.dispute(index, ref=ref, disputed=left > 0)
 
 
 def _about(index: int, ref: int | None) -> int:

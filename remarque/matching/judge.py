@@ -56,6 +56,13 @@ def _is_whole(match: Match) -> bool:
 def _reason(match: Match, purpose: Category, counts: Preference) -> Reason:
     said = _said(match, purpose)
     where = f"Declaration {match.declaration} (found by {match.alg} at distance {match.distance})"
+    if said is Preference.UNKNOWN and match.disputed:
+        return Reason(
+            code="disputed",
+            source=REGISTRY,
+            detail=f"{where} is disputed and says nothing about {purpose} that counts: until that is decided, "
+            "it restricts and permits nothing.",
+        )
     if said is Preference.UNKNOWN:
         return Reason(code="not_stated", source=REGISTRY, detail=f"{where} says nothing about {purpose}.")
     if said is not counts:

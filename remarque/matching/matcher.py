@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -128,13 +128,24 @@ class Matcher:
             self._regions.append(slot, regions.hashes, place=regions.places, says=regions.says)
 
     def change(self, index: int, *, ref: int, preferences: Mapping[Category, Preference]) -> None:
-        """From entry ``index`` on, the declaration of entry ``ref`` says ``preferences``."""
-        claim = self._works.claim_of(ref)
-        self._works.state(index, ref=ref, statement=Statement(preferences, claim))
+        """From entry ``index`` on, the declaration of entry ``ref`` says ``preferences``, unless it has ended."""
+        said = self._works.newest(ref)
+        if said is not None:
+            self._works.state(index, ref=ref, statement=replace(said, preferences=preferences))
+
+    def dispute(self, index: int, *, ref: int, disputed: bool) -> None:
+        """From entry ``index`` on, the declaration of entry ``ref`` is disputed or no longer, unless it has ended.
+
+        What it restricts counts all the same; what it permits counts while it is not disputed.
+        """
+        said = self._works.newest(ref)
+        if said is not None and said.disputed is not disputed:
+            self._works.state(index, ref=ref, statement=replace(said, disputed=disputed))
 
     def withdraw(self, index: int, *, ref: int) -> None:
-        """From entry ``index`` on, the declaration of entry ``ref`` says nothing."""
-        self._works.state(index, ref=ref, statement=None)
+        """From entry ``index`` on, the declaration of entry ``ref`` says nothing, whatever comes after."""
+        if self._works.newest(ref) is not None:
+            self._works.state(index, ref=ref, statement=None)
 
     def erase(self, index: int, *, ref: int) -> None:
         """Forget the declaration of entry ``ref``, as entry ``index`` asks.
@@ -329,9 +340,10 @@ class Matcher:
             alg=algorithm.name,
             distance=distance,
             claim=said.claim,
-            preferences=dict(said.preferences),
+            preferences=said.counting,
             transform=transform,
             regions=regions,
+            disputed=said.disputed,
         )
 
 

@@ -31,15 +31,26 @@ _VALUES: tuple[Preference | None, ...] = (None, *Preference)
 _CLAIMS = tuple(Claim)
 _BITS = 3  # of one category: absent, or one of four values
 _CLAIM_SHIFT = _BITS * len(_CATEGORIES)
+_DISPUTED = 1 << 30
 _ENDED = np.uint32(1 << 31)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a declaration says: its preferences and who vouches for it."""
+    """What a declaration says: its preferences and who vouches for it. While it is ``disputed``, it permits nothing."""
 
     preferences: Mapping[Category, Preference]
     claim: Claim
+    disputed: bool = False
+
+    @property
+    def counting(self) -> dict[Category, Preference]:
+        """The preferences that count: of a disputed declaration the restrictions alone."""
+        return {
+            category: preference
+            for category, preference in self.preferences.items()
+            if not (self.disputed and preference is Preference.ALLOWED)
+        }
 
 
 def pack(statement: Statement | None) -> int:
@@ -47,6 +58,8 @@ def pack(statement: Statement | None) -> int:
     if statement is None:
         return int(_ENDED)
     code = _CLAIMS.index(statement.claim) << _CLAIM_SHIFT
+    if statement.disputed:
+        code |= _DISPUTED
     for place, category in enumerate(_CATEGORIES):
         code |= _VALUES.index(statement.preferences.get(category)) << (_BITS * place)
     return code
@@ -56,13 +69,14 @@ def unpack(code: int) -> Statement | None:
     """Inverse of ``pack``. Raises LogError on bits that it does not write."""
     if code == _ENDED:
         return None
+    disputed, code = bool(code & _DISPUTED), code & ~_DISPUTED
     said = {}
     try:
         for place, category in enumerate(_CATEGORIES):
             value = _VALUES[(code >> (_BITS * place)) & (2**_BITS - 1)]
             if value is not None:
                 said[category] = value
-        return Statement(said, _CLAIMS[code >> _CLAIM_SHIFT])
+        return Statement(said, _CLAIMS[code >> _CLAIM_SHIFT], disputed)
     except IndexError:
         raise LogError(f"no statement is written as {code:#x}") from None
 
@@ -145,15 +159,15 @@ class Works:
             low, high = (middle + 1, high) if self._entry[middle] < entry else (low, middle)
         return low
 
-    def claim_of(self, entry: int) -> Claim:
-        """Who vouched for the declaration of that entry when it was made."""
-        place = int(self._newest[self.slot_of(entry)])
-        while self._said_before[place] != NONE:
-            place = int(self._said_before[place])
-        first = unpack(int(self._said[place]))
-        if first is None:
-            raise LogError(f"the declaration of entry {entry} begins with its end")
-        return first.claim
+    def newest(self, ref: int) -> Statement | None:
+        """What the declaration of entry ``ref`` said last; None where it has ended.
+
+        One that is not held has ended: what is stored of a state holds nothing of those that ended before it.
+        """
+        slot = self._place_of(ref)
+        if slot == len(self._entry) or self._entry[slot] != ref:
+            return None
+        return unpack(int(self._said[int(self._newest[slot])]))
 
     def id_of(self, slot: int) -> str:
         """The identifier of a declaration."""

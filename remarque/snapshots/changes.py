@@ -21,7 +21,8 @@ class Change:
     """One entry about a declaration.
 
     ``ref``: the entry that it is about, where that is an earlier one. ``declaration``: its id, also of what was erased.
-    ``preferences``: what holds from this entry on, where the entry says so. ``opening``: what the entry commits to,
+    ``preferences``: what holds from this entry on, where the entry says so. ``outcome``: how a dispute was decided,
+    ``upheld`` (the declaration counts for nothing any more) or ``rejected``. ``opening``: what the entry commits to,
     the fingerprints among it; for holders of the right to snapshots alone, and null where it was erased.
     """
 
@@ -31,6 +32,7 @@ class Change:
     declaration: str | None = None
     ref: int | None = None
     preferences: dict[str, str] | None = None
+    outcome: str | None = None
     opening: dict[str, Any] | None = None
 
     def to_line(self) -> bytes:

@@ -13,7 +13,10 @@ from remarque.matching.works import Statement, Works, pack, unpack
 from remarque.preferences import Category, Claim, Preference
 
 statements = st.builds(
-    Statement, st.dictionaries(st.sampled_from(Category), st.sampled_from(Preference)), st.sampled_from(Claim)
+    Statement,
+    st.dictionaries(st.sampled_from(Category), st.sampled_from(Preference)),
+    st.sampled_from(Claim),
+    st.booleans(),
 )
 
 
