@@ -26,7 +26,7 @@ ROUTES: Mapping[str, str] = {
     "verifications": "/v1/verifications",
     "changes": "/v1/changes",
     "snapshots": "/v1/snapshots/latest",
-    "soft_bindings": "/c2pa",
+    "soft_bindings": "/c2pa/matches/byContent",
 }
 
 
