@@ -25,7 +25,18 @@ from app.access import OPERATOR, Caller
 from app.db import Database
 from app.logbook import Logbook
 from app.settings import Settings
-from app.tables import ApiKey, DeclarationRow, EntryRef, Identity, LabelCount, LabelRow, LogEntry, Opening, Party
+from app.tables import (
+    ApiKey,
+    DeclarationRow,
+    DisputeRow,
+    EntryRef,
+    Identity,
+    LabelCount,
+    LabelRow,
+    LogEntry,
+    Opening,
+    Party,
+)
 from app.tail import Tail
 from remarque.answers import Erasure, Status
 from remarque.errors import InvalidRequest, NotFound, NotYours
@@ -125,8 +136,12 @@ def _erase_some(session: Session, tail: Tail, party_id: str) -> Erasure | None:
     if declarations or labels:
         _erase(session, tail, [*declarations, *labels])
     elif others:
-        _forget(session, others)
-        _log(tail, others)
+        decisions = _decisions(session, others)
+        said = [idx for idx in others if idx not in decisions]
+        _forget(session, said)
+        _blank(session, said)
+        _log(tail, said)
+        _anonymous(session, decisions)
     else:
         return None
     return Erasure(declarations=len(declarations), labels=len(labels), keys=0)
@@ -144,6 +159,7 @@ def _end(session: Session, tail: Tail, party_id: str) -> int:
         session.flush()
     # The rows of its declarations are blank, and stay for those who ask what became of one: nobody's, all alike.
     session.execute(update(DeclarationRow).where(col(DeclarationRow.party_id) == party_id).values(party_id=NOBODY))
+    session.execute(update(DisputeRow).where(col(DisputeRow.party_id) == party_id).values(party_id=NOBODY))
     session.execute(delete(LabelCount).where(col(LabelCount.key_id).in_(keys)))
     session.execute(delete(ApiKey).where(col(ApiKey.party_id) == party_id))
     session.execute(delete(Party).where(col(Party.id) == party_id))
@@ -189,9 +205,34 @@ def _forget(session: Session, entries: Sequence[int]) -> None:
             session.execute(delete(table).where(col(table.idx).in_(part)))
 
 
+def _decisions(session: Session, entries: Sequence[int]) -> set[int]:
+    """Which of these entries decide a dispute. What was decided stays: it says what becomes of a work of others."""
+    return {
+        idx
+        for part in _parts(entries)
+        for idx in session.exec(select(DisputeRow.decided_idx).where(col(DisputeRow.decided_idx).in_(part)))
+        if idx is not None
+    }
+
+
+def _anonymous(session: Session, decisions: Iterable[int]) -> None:
+    """Forget who made these decisions, and the words they were given in."""
+    for part in _parts(sorted(decisions)):
+        session.execute(delete(Identity).where(col(Identity.idx).in_(part)))
+        session.execute(update(EntryRef).where(col(EntryRef.idx).in_(part)).values(party_id=None))
+
+
 def _blank(session: Session, works: Sequence[int]) -> None:
-    """Let the rows of these declarations say nothing, and those of these labels not be there."""
+    """Let the rows of these declarations say nothing, and those of these labels not be there.
+
+    Disputes about these declarations go with them. Of a dispute that is itself among ``works`` the row stays, so that
+    it can be decided; the words of its decision, which may repeat it, go.
+    """
     for part in _parts(works):
+        about = select(DeclarationRow.id).where(col(DeclarationRow.idx).in_(part))
+        decided = select(DisputeRow.decided_idx).where(col(DisputeRow.idx).in_(part))
+        session.execute(delete(DisputeRow).where(col(DisputeRow.declaration_id).in_(about)))
+        session.execute(delete(Identity).where(col(Identity.idx).in_(decided)))
         session.execute(update(DeclarationRow).where(col(DeclarationRow.idx).in_(part)).values(**_BLANK))
         session.execute(delete(LabelRow).where(col(LabelRow.idx).in_(part)))
 

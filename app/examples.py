@@ -16,6 +16,9 @@ from remarque.answers import (
     Declaration,
     DeclarationList,
     Depth,
+    Dispute,
+    DisputeList,
+    DisputeStatus,
     Erasure,
     Fingerprint,
     LabelRecord,
@@ -55,6 +58,16 @@ _declaration = Declaration(
     title="The red boat",
     creator="Ana Ruiz",
     fingerprints=[_FINGERPRINT],
+)
+
+_dispute = Dispute(
+    id="dsp_0a9b8c7d6e5f40312233445566778899",
+    declaration=_DECLARATION,
+    status=DisputeStatus.OPEN,
+    created_at=_WHEN,
+    log=LogPosition(index=41, tree_size=42, root=_ROOT),
+    reason="I painted this picture; that party did not.",
+    evidence_url="https://ana.example/boat-in-the-making",
 )
 
 _check = Check(
@@ -127,6 +140,8 @@ ANSWERS: dict[str, Any] = {
         Credentials(id="pty_9b1d2c3e4f5061728394a5b6c7d8e9f0", api_key="rmq_shown-this-once"),
         _declaration,
         DeclarationList(declarations=[_declaration]),
+        _dispute,
+        DisputeList(disputes=[_dispute]),
         Erasure(declarations=12, labels=0, keys=1),
         _check,
         _verification,

@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from app.access import Caller
 from app.addresses import label_page, manifest_address
 from app.db import Database
+from app.keyevents import log_signer
 from app.logbook import Logbook, first_head, log_position
 from app.quotas import count_label, require_quota
 from app.reading import Reader
@@ -105,6 +106,7 @@ class Labeller:
 
         def unit(session: Session, tail: Tail) -> None:
             count_label(session, caller, tail.now)
+            log_signer(session, tail, self._logbook.publisher.keys, key.certificate.thumbprint)
             index = tail.append(
                 "label",
                 opening=opening,

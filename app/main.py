@@ -19,7 +19,7 @@ from app.labelling import Labeller
 from app.limiting import Limiter
 from app.logbook import Logbook
 from app.reading import Processes, Reader
-from app.routers import checks, declarations, health, labels, log, parties, receipts, snapshots, softbinding
+from app.routers import checks, declarations, disputes, health, labels, log, parties, receipts, snapshots, softbinding
 from app.settings import Settings
 from app.signing import Signing
 from app.verifying import Verifier
@@ -100,6 +100,7 @@ def create_app(settings: Settings, processes: Processes | None = None) -> FastAP
     app.add_middleware(OpenToBrowsers)
     for router in (parties.router, declarations.router, checks.router, labels.router, log.router, health.router):
         app.include_router(router)
+    app.include_router(disputes.router)
     app.include_router(softbinding.router)
     app.include_router(snapshots.router)
     app.include_router(receipts.router)

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 
 from sqlmodel import Session, col, delete, select
 
+from app import keyevents
 from app.checkpoints import Publisher
 from app.db import Database
 from app.settings import Settings
-from app.tables import LogEntry, LogState, TileRow, TreeHead
+from app.tables import KeyEvent, LogEntry, LogState, TileRow, TreeHead
 from app.tiles import edge_at, write_tiles
 from remarque.errors import LogError
 from remarque.log.entries import Entry
@@ -36,8 +37,10 @@ def rebuild(session: Session, publisher: Publisher) -> int:
         raise LogError("the database holds no state of the log; was it migrated?")
     heads = {head.size: head for head in session.exec(select(TreeHead)).all()}
     session.execute(delete(TileRow))
+    session.execute(delete(KeyEvent))
     tree = Tree()
     for bodies in _batches(session):
+        keyevents.find(session, tree.size, bodies)
         leaves = [leaf_hash(body) for body in bodies]
         _compare(tree, leaves, heads)
         tree, dirty = append_batch(tree, edge_at(session, tree.size), leaves)

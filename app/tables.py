@@ -54,10 +54,13 @@ def _time(*, nullable: bool = False) -> Any:
     return Field(default=None, sa_column=Column(UtcDateTime(), nullable=nullable))
 
 
-def _of_entry() -> Any:
+def _entry() -> ForeignKey:
     # Checked at the commit: entries are written after the rows that refer to them, those of many requests at once.
-    entry = ForeignKey("log_entry.idx", deferrable=True, initially="DEFERRED")
-    return Field(sa_column=Column(BigInteger(), entry, nullable=False, unique=True))
+    return ForeignKey("log_entry.idx", deferrable=True, initially="DEFERRED")
+
+
+def _of_entry(*, nullable: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(BigInteger(), _entry(), nullable=nullable, unique=True))
 
 
 def _bytes(*, nullable: bool = False) -> Any:
@@ -231,3 +234,28 @@ class LabelCount(SQLModel, table=True):
     key_id: str = Field(sa_column=Column(String(), ForeignKey("api_key.id"), primary_key=True))
     day: date = Field(primary_key=True)
     count: int
+
+
+class DisputeRow(SQLModel, table=True):
+    """A dispute about a declaration. What was said lies in the identities of entry ``idx`` and of the decision."""
+
+    __tablename__ = "dispute"
+    __table_args__ = (Index("ix_dispute_status_idx", "status", "idx"),)
+
+    id: str = Field(primary_key=True)
+    idx: int = _of_entry()
+    declaration_id: str = Field(sa_column=Column(String(), ForeignKey("declaration.id"), nullable=False, index=True))
+    party_id: str = Field(sa_column=Column(String(), ForeignKey("party.id"), nullable=False, index=True))
+    status: str
+    created_at: datetime = _time()
+    decided_idx: int | None = _of_entry(nullable=True)
+    decided_at: datetime | None = _time(nullable=True)
+
+
+class KeyEvent(SQLModel, table=True):
+    """An entry ``key``, so that the newest is found: ``digest`` is what it names, hexadecimal."""
+
+    __tablename__ = "key_event"
+
+    idx: int = Field(sa_column=Column(BigInteger(), _entry(), primary_key=True, autoincrement=False))
+    digest: str

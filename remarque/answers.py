@@ -146,7 +146,7 @@ class Dispute:
     """What one party objects to about a declaration of another, and how that was decided.
 
     ``declaration`` is its id. ``reason``, ``evidence_url`` and ``decision_reason`` are null once they were erased.
-    ``decided_at`` is null while the dispute is open.
+    ``decided_at`` and ``decision_index``, the entry of the decision, are null while the dispute is open.
     """
 
     id: str
@@ -157,7 +157,7 @@ class Dispute:
     reason: str | None = None
     evidence_url: str | None = None
     decided_at: datetime | None = None
-    decision_log: LogPosition | None = None
+    decision_index: int | None = None
     decision_reason: str | None = None
 
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.access import Scope
 from app.schemas.text import Line, Moment, Paragraph, WebAddress
+from remarque.answers import Outcome
 from remarque.log.asked import SEARCH
 from remarque.matching.matcher import REGION
 from remarque.preferences import DEFAULT_PURPOSE, Category, Preference
@@ -94,6 +95,20 @@ class PreferencesChange(Request):
     """New values for the categories that are named; the others stay."""
 
     preferences: Annotated[dict[Category, Preference], Field(min_length=1, examples=[{"ai_inference": "allowed"}])]
+
+
+class DisputeCreate(Request):
+    """Why a declaration should not stand, for the operator and the party that made it."""
+
+    reason: Paragraph = Field(examples=["I painted this picture; that party did not."])
+    evidence_url: WebAddress | None = Field(None, examples=["https://ana.example/boat-in-the-making"])
+
+
+class DecisionCreate(Request):
+    """What the operator decided about a dispute, and why, for both parties."""
+
+    outcome: Outcome = Field(examples=["upheld"])
+    reason: Paragraph = Field(examples=["The evidence shows the picture in the making."])
 
 
 class HashesCheck(Request):

@@ -19,10 +19,14 @@ from remarque.answers import (
     Declaration,
     DeclarationList,
     Depth,
+    Dispute,
+    DisputeList,
+    DisputeStatus,
     Erasure,
     Fingerprint,
     HashCheck,
     LabelRecord,
+    Outcome,
     Verification,
 )
 from remarque.client import calls
@@ -142,6 +146,24 @@ class AsyncClient:
     async def receipt(self, id: str) -> bytes:
         """As Client.receipt."""
         return await self._wire.send(calls.receipt(id))
+
+    # Disputes
+
+    async def dispute(self, declaration: str, reason: str, evidence_url: str | None = None) -> Dispute:
+        """As Client.dispute."""
+        return await self._wire.send(calls.dispute(declaration, reason, evidence_url))
+
+    async def read_dispute(self, id: str) -> Dispute:
+        """As Client.read_dispute."""
+        return await self._wire.send(calls.read_dispute(id))
+
+    async def disputes(self, status: DisputeStatus | str | None = None, cursor: str | None = None) -> DisputeList:
+        """As Client.disputes."""
+        return await self._wire.send(calls.disputes(status, cursor))
+
+    async def decide(self, dispute: str, outcome: Outcome | str, reason: str) -> Dispute:
+        """As Client.decide."""
+        return await self._wire.send(calls.decide(dispute, outcome, reason))
 
     # Checks
 

@@ -18,10 +18,14 @@ from remarque.answers import (
     Declaration,
     DeclarationList,
     Depth,
+    Dispute,
+    DisputeList,
+    DisputeStatus,
     Erasure,
     Fingerprint,
     HashCheck,
     LabelRecord,
+    Outcome,
     Verification,
 )
 from remarque.client import receipts
@@ -109,6 +113,29 @@ def receipt(id: str) -> Call[bytes]:
         return receipts.artists_receipt(answer.response.content)
 
     return Call(method="GET", path=f"/v1/declarations/{_segment(id)}/receipt", read=read)
+
+
+# Disputes
+
+
+def dispute(declaration: str, reason: str, evidence_url: str | None) -> Call[Dispute]:
+    path, body = f"/v1/declarations/{_segment(declaration)}/disputes", {"reason": reason}
+    return Call(method="POST", path=path, read=_reads(Dispute), json=body | _given(evidence_url=evidence_url))
+
+
+def read_dispute(id: str) -> Call[Dispute]:
+    return Call(method="GET", path=f"/v1/disputes/{_segment(id)}", read=_reads(Dispute))
+
+
+def disputes(status: DisputeStatus | str | None, cursor: str | None) -> Call[DisputeList]:
+    params = _given(status=None if status is None else str(status), cursor=cursor)
+    return Call(method="GET", path="/v1/disputes", read=_reads(DisputeList), params=params)
+
+
+def decide(dispute: str, outcome: Outcome | str, reason: str) -> Call[Dispute]:
+    # A second time is refused: after a broken connection only reading the dispute tells whether it was decided.
+    path, body = f"/v1/disputes/{_segment(dispute)}/decision", {"outcome": str(outcome), "reason": reason}
+    return Call(method="POST", path=path, read=_reads(Dispute), repeatable=False, json=body)
 
 
 # Checks

@@ -16,10 +16,14 @@ from remarque.answers import (
     Declaration,
     DeclarationList,
     Depth,
+    Dispute,
+    DisputeList,
+    DisputeStatus,
     Erasure,
     Fingerprint,
     HashCheck,
     LabelRecord,
+    Outcome,
     Verification,
 )
 from remarque.client import calls
@@ -134,6 +138,24 @@ class Client:
     def receipt(self, id: str) -> bytes:
         """The receipt of a declaration, to be kept as a file; ``remarque receipt verify`` verifies it offline."""
         return self._wire.send(calls.receipt(id))
+
+    # Disputes
+
+    def dispute(self, declaration: str, reason: str, evidence_url: str | None = None) -> Dispute:
+        """Dispute the declaration of another party. While one is open, the same again gives the same dispute."""
+        return self._wire.send(calls.dispute(declaration, reason, evidence_url))
+
+    def read_dispute(self, id: str) -> Dispute:
+        """Read a dispute, as one of its two parties or as the operator."""
+        return self._wire.send(calls.read_dispute(id))
+
+    def disputes(self, status: DisputeStatus | str | None = None, cursor: str | None = None) -> DisputeList:
+        """One page of the disputes, newest first; needs a key with the scope ``operate``."""
+        return self._wire.send(calls.disputes(status, cursor))
+
+    def decide(self, dispute: str, outcome: Outcome | str, reason: str) -> Dispute:
+        """Decide a dispute, once: ``upheld`` or ``rejected``; needs a key with the scope ``operate``."""
+        return self._wire.send(calls.decide(dispute, outcome, reason))
 
     # Checks
 

@@ -62,7 +62,8 @@ def test_the_record_of_a_label_is_public_and_in_the_log(service: Service, pictur
     assert record["digital_source_type"] == "trainedAlgorithmicMedia"
     assert record["preferences"]["data_mining"] == "allowed"
     assert record["preferences"]["ai_training"] == "disallowed"
-    assert record["log"]["tree_size"] == 1
+    assert record["log"]["index"] == 3, "after the keys of the log, of the receipts, and the certificate"
+    assert record["log"]["tree_size"] == 4
     assert "secret" not in json.dumps(record)
     assert service.http.get("/v1/labels/0").status_code == 404
 

@@ -12,7 +12,7 @@ from sqlmodel import select, text
 from app.db import Database
 from app.tables import Identity, LogEntry, LogState, Opening, TreeHead
 from remarque.log.entries import IDENTITY_TAG, OPENING_TAG, Entry, commitment
-from remarque.log.merkle import Tree, leaf_hash
+from remarque.log.merkle import EMPTY_ROOT, Tree, leaf_hash
 from tests.api.conftest import Service, form
 
 
@@ -38,14 +38,16 @@ def test_every_change_is_an_entry_whose_root_is_the_one_that_answers_name(
         entries = session.exec(select(LogEntry).order_by(LogEntry.idx)).all()
         heads = {head.size: head.root for head in session.exec(select(TreeHead)).all()}
         state = session.exec(select(LogState)).one()
-    assert [row.idx for row in entries] == list(range(5))
+    assert [row.idx for row in entries] == list(range(8))
     decoded = [Entry.decode(row.body) for row in entries]
-    assert [entry.type for entry in decoded] == ["declare", "declare", "change", "withdraw", "label"]
+    types = ["declare", "declare", "change", "withdraw", "key", "key", "key", "label"]
+    assert [entry.type for entry in decoded] == types
     assert decoded[2].fields["ref"] == decoded[3].fields["ref"] == 0
-    tree = Tree()
+    tree, roots = Tree(), {0: EMPTY_ROOT}
     for row in entries:
         tree = tree.push(leaf_hash(row.body))
-        assert heads[tree.size] == tree.root()
+        roots[tree.size] = tree.root()
+    assert heads == {size: roots[size] for size in (0, 1, 2, 3, 4, 8)}, "the first label and the keys come together"
     assert (state.size, state.peaks) == (tree.size, tree.to_bytes())
     assert service.http.get("/readyz").json()["root"] == tree.root().hex()
 

@@ -58,6 +58,14 @@ RECORD = {
     "log": {"index": 0, "tree_size": 1, "root": ROOT},
     "page_url": "https://registry.example/v1/labels/l1",
 }
+DISPUTE = {
+    "id": "x1",
+    "declaration": "d1",
+    "status": "open",
+    "created_at": "2026-11-23T12:00:00Z",
+    "log": {"index": 1, "tree_size": 2, "root": ROOT},
+    "reason": "Not theirs.",
+}
 VERIFICATION = {
     "verdict": "nothing_found",
     "ai_generated": None,
@@ -97,6 +105,10 @@ CALLS: dict[str, tuple[httpx.Response, Callable[[Any, Path], Any]]] = {
         ok({"declarations": 1, "labels": 0, "keys": 1}),
         lambda client, path: client.erase_party("p1"),
     ),
+    "dispute": (ok(DISPUTE), lambda client, path: client.dispute("d1", "Not theirs.", "https://proof.example/")),
+    "read_dispute": (ok(DISPUTE), lambda client, path: client.read_dispute("x1")),
+    "disputes": (ok({"disputes": [DISPUTE], "next_cursor": None}), lambda client, path: client.disputes("open", "7")),
+    "decide": (ok(DISPUTE), lambda client, path: client.decide("x1", "upheld", "It is so.")),
     "receipt": (httpx.Response(200, content=shipped("receipts")), lambda client, path: client.receipt("d1")),
     "check_receipt": (httpx.Response(200, content=shipped("checks")), ask_for_a_receipt),
     "check": (ok(CHECK), lambda client, path: client.check(path, purpose="ai_training")),
