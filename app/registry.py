@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -166,10 +167,11 @@ def withdraw(logbook: Logbook, caller: Caller, declaration_id: str) -> None:
 
 def read(session: Session, declaration_id: str, *, caller: Caller | None, base_url: str) -> Declaration:
     """Return a declaration as ``caller`` may see it. Raises NotFound."""
-    found = session.execute(_SHOWN.where(col(DeclarationRow.id) == declaration_id)).one_or_none()
-    if found is None:
-        raise NotFound(f"There is no declaration {declaration_id[:80]!r}.")
-    return _describe(*found, caller=caller, base_url=base_url)
+    with _letting_go(session):
+        found = session.execute(_SHOWN.where(col(DeclarationRow.id) == declaration_id)).one_or_none()
+        if found is None:
+            raise NotFound(f"There is no declaration {declaration_id[:80]!r}.")
+        return _describe(*found, caller=caller, base_url=base_url)
 
 
 def list_own(session: Session, caller: Caller, *, cursor: str | None, base_url: str) -> DeclarationList:
@@ -179,12 +181,23 @@ def list_own(session: Session, caller: Caller, *, cursor: str | None, base_url: 
         if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
             raise InvalidRequest("The cursor is the next_cursor of an earlier page.")
         query = query.where(col(DeclarationRow.idx) < int(cursor))
-    found = session.execute(query.order_by(col(DeclarationRow.idx).desc()).limit(PAGE_SIZE + 1)).all()
-    page = found[:PAGE_SIZE]
-    return DeclarationList(
-        declarations=[_describe(*row, caller=caller, base_url=base_url) for row in page],
-        next_cursor=str(page[-1][0].idx) if len(found) > PAGE_SIZE else None,
-    )
+    with _letting_go(session):
+        found = session.execute(query.order_by(col(DeclarationRow.idx).desc()).limit(PAGE_SIZE + 1)).all()
+        page = found[:PAGE_SIZE]
+        return DeclarationList(
+            declarations=[_describe(*row, caller=caller, base_url=base_url) for row in page],
+            next_cursor=str(page[-1][0].idx) if len(found) > PAGE_SIZE else None,
+        )
+
+
+@contextmanager
+def _letting_go(session: Session) -> Iterator[None]:
+    """Give the connection back at the end. The session of a request lasts until its answer was checked, and for that
+    it waits for a thread: if it kept the connection, and all threads waited for connections, nobody would go on."""
+    try:
+        yield
+    finally:
+        session.close()
 
 
 def _own(session: Session, caller: Caller, declaration_id: str) -> DeclarationRow:

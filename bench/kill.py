@@ -169,7 +169,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="remarque-kill-") as name, databases(Path(name)) as made:
         for database, settings in made.items():
             random, seen, kills, begin = Random(options.seed), Seen(), 0, time.monotonic()
-            pdqs = (f"{number:064x}" for number in itertools.count(1))
+            # Far from each other: close ones would match each other, and every check would tell all of them.
+            pdqs = (random.randbytes(32).hex() for _ in itertools.count())
             while True:
                 with serving(settings) as service:
                     seen.key = seen.key or service.party()

@@ -133,6 +133,28 @@ def _audited(address: str, acknowledged: dict[str, dict]) -> None:
     assert all(log["index"] < log["tree_size"] <= tree.size for log in acknowledged.values())
 
 
+def test_more_requests_at_once_than_threads_or_connections_are_all_answered(databases: Databases, tmp_path: Path):
+    """None waits for what another one holds that waits itself."""
+    answered: list[int] = []
+    with databases.fresh(tmp_path) as url, serving(tmp_path, url) as (address, _):
+        headers = _party(address)
+
+        def declare(number: int) -> None:
+            with httpx.Client(base_url=address, headers=headers, timeout=25) as client:
+                for n in range(4):
+                    body = {"fingerprints": [{"alg": "pdq", "value": f"{number << 128 | n:064x}"}]}
+                    declared = client.post("/v1/declarations", json=body)
+                    read = client.get(f"/v1/declarations/{declared.json()['id']}")
+                    answered.extend([declared.status_code, read.status_code])
+
+        threads = [threading.Thread(target=declare, args=(n,)) for n in range(120)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(answered) == [200] * 480 + [201] * 480
+
+
 def test_an_upload_that_is_cut_off_leaves_nothing(databases: Databases, tmp_path: Path, picture: bytes):
     with databases.fresh(tmp_path) as url, serving(tmp_path, url) as (address, _):
         key = _party(address)["authorization"]
