@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
 import pytest
 from sqlmodel import select
 
@@ -12,10 +13,15 @@ from app import snapshots
 from app.access import Scope
 from app.db import Database
 from app.tables import DisputeRow, EntryRef, Identity, LogEntry, Opening
+from remarque.answers import DisputeStatus, Outcome, Status
+from remarque.client import AsyncClient, Client
+from remarque.errors import ServiceRefused
 from remarque.log.entries import IDENTITY_TAG, Entry, commitment
 from remarque.preferences import Category, Claim
 from remarque.snapshots import open_snapshot
 from tests.api.conftest import Service, bearer
+from tests.api.test_async_client import asked, key_of
+from tests.api.test_client_receipts import through
 
 SAID = {"reason": "I painted it; erasable words.", "evidence_url": "https://erasable.example/sketch"}
 PERMISSION = {"preferences": {"search": "allowed"}}
@@ -284,3 +290,24 @@ def test_erasing_a_party_that_decided_leaves_what_it_decided(service: Service, p
     assert (shown["status"], shown["decision_reason"]) == ("upheld", None)
     assert status_of(service, declared) == "quarantined"
     assert changes(service, {})[-1]["outcome"] == "upheld"
+
+
+def test_both_clients_dispute_and_decide(service: Service, picture: bytes):
+    declared = service.declare(picture, service.party())
+    critic = httpx.MockTransport(through(service))
+    with Client("https://registry.example", key_of(service.party()), transport=critic) as client:
+        made = client.dispute(declared["id"], **SAID)
+        assert client.dispute(declared["id"], "Again.") == made == client.read_dispute(made.id)
+        assert (made.status, made.reason) == (DisputeStatus.OPEN, SAID["reason"])
+        with pytest.raises(ServiceRefused, match="operate"):
+            client.disputes()
+
+    async def scene(client: AsyncClient) -> None:
+        assert (await client.disputes(DisputeStatus.OPEN)).disputes == [made]
+        assert (await client.decide(made.id, Outcome.UPHELD, "It is so.")).status is DisputeStatus.UPHELD
+        assert (await client.disputes("open")).disputes == []
+        assert (await client.declaration(declared["id"])).status is Status.QUARANTINED
+        with pytest.raises(ServiceRefused, match="before"):
+            await client.decide(made.id, "rejected", "It is not.")
+
+    asked(service, key_of(service.operator), scene)
