@@ -103,13 +103,14 @@ def decide(logbook: Logbook, caller: Caller, dispute_id: str, decision: Decision
 
 def read(session: Session, dispute_id: str, *, caller: Caller) -> Dispute:
     """Return a dispute. Raises NotFound; NotYours unless the caller disputes, is disputed or is the operator."""
-    found = session.execute(_SHOWN.where(col(DisputeRow.id) == dispute_id)).one_or_none()
-    if found is None:
-        raise NotFound(f"There is no dispute {dispute_id[:80]!r}.")
-    row, declared_by, *said = found
-    if caller.party not in (row.party_id, declared_by) and not caller.operates:
-        raise NotYours("A dispute is between the party that disputes and the one that declared; they alone read it.")
-    return _describe(row, *said)
+    with session:  # the connection is given back before the answer is checked, as in app.registry
+        found = session.execute(_SHOWN.where(col(DisputeRow.id) == dispute_id)).one_or_none()
+        if found is None:
+            raise NotFound(f"There is no dispute {dispute_id[:80]!r}.")
+        row, declared_by, *said = found
+        if caller.party not in (row.party_id, declared_by) and not caller.operates:
+            raise NotYours("A dispute is read by the party that disputes, the one that declared, and the operator.")
+        return _describe(row, *said)
 
 
 def list_all(session: Session, *, status: DisputeStatus | None, cursor: str | None) -> DisputeList:
@@ -119,12 +120,13 @@ def list_all(session: Session, *, status: DisputeStatus | None, cursor: str | No
         if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
             raise InvalidRequest("The cursor is the next_cursor of an earlier page.")
         query = query.where(col(DisputeRow.idx) < int(cursor))
-    found = session.execute(query.order_by(col(DisputeRow.idx).desc()).limit(PAGE_SIZE + 1)).all()
-    page = found[:PAGE_SIZE]
-    return DisputeList(
-        disputes=[_describe(row, *said) for row, _, *said in page],
-        next_cursor=str(page[-1][0].idx) if len(found) > PAGE_SIZE else None,
-    )
+    with session:
+        found = session.execute(query.order_by(col(DisputeRow.idx).desc()).limit(PAGE_SIZE + 1)).all()
+        page = found[:PAGE_SIZE]
+        return DisputeList(
+            disputes=[_describe(row, *said) for row, _, *said in page],
+            next_cursor=str(page[-1][0].idx) if len(found) > PAGE_SIZE else None,
+        )
 
 
 def _open_about(declaration_id: str) -> Any:
