@@ -180,7 +180,9 @@ def main() -> int:
     parser.add_argument("--in-flight", type=int, default=128)
     options = parser.parse_args()
     shown = Shown("database", "batch", "plain", "log", "mark", "log / plain", "mark / plain", title="µs, wall / CPU")
-    many = Shown("database", "declarations/s", "CPU µs", "p50 ms", "transactions", title=f"{options.in_flight} in flight")
+    many = Shown(
+        "database", "declarations/s", "CPU µs", "p50 ms", "transactions", title=f"{options.in_flight} in flight"
+    )
     with tempfile.TemporaryDirectory(prefix="remarque-bench-") as name, databases(Path(name)) as made:
         for database, settings in made.items():
             bench = Bench(settings)
