@@ -141,6 +141,7 @@ def change_preferences(
         row = _own(session, caller, declaration_id)
         if row.status == Status.WITHDRAWN:
             raise DeclarationEnded(f"Declaration {declaration_id} was withdrawn; declare the picture again.")
+        _require_not_quarantined(row)
         preferences = {**row.preferences, **write_preferences(changes)}
         if preferences == row.preferences:
             return
@@ -152,12 +153,13 @@ def change_preferences(
 
 
 def withdraw(logbook: Logbook, caller: Caller, declaration_id: str) -> None:
-    """End a declaration; a second time changes nothing. Raises NotFound, NotYours."""
+    """End a declaration; a second time changes nothing. Raises NotFound, NotYours, DeclarationEnded if quarantined."""
 
     def unit(session: Session, tail: Tail) -> None:
         row = _own(session, caller, declaration_id)
         if row.status == Status.WITHDRAWN:
             return
+        _require_not_quarantined(row)
         row.status = Status.WITHDRAWN
         session.add(row)
         tail.append("withdraw", ref=row.idx, identity={"party": caller.party})
@@ -198,6 +200,12 @@ def _letting_go(session: Session) -> Iterator[None]:
         yield
     finally:
         session.close()
+
+
+def _require_not_quarantined(row: DeclarationRow) -> None:
+    """A decision stands: whoever could withdraw and declare anew would escape it."""
+    if row.status == Status.QUARANTINED:
+        raise DeclarationEnded(f"Declaration {row.id} was quarantined after a dispute, and counts for nothing.")
 
 
 def _own(session: Session, caller: Caller, declaration_id: str) -> DeclarationRow:

@@ -23,7 +23,7 @@ RemarqueError
 │   ├── NotYours                   it belongs to another party
 │   ├── NotFound                   there is no such thing here
 │   ├── AlreadyDeclared            the same picture, with other preferences
-│   ├── DeclarationEnded           withdrawn: it cannot be changed any more
+│   ├── DeclarationEnded           withdrawn or quarantined: it cannot be changed any more
 │   ├── DisputeDecided             decided before
 │   ├── InvalidManifestPresent     the picture carries a manifest that does not verify
 │   ├── NotKept                    that state of the registry is not kept

@@ -149,7 +149,7 @@ def change_preferences(
     return registry.read(session, declaration_id, caller=caller, base_url=base_url)
 
 
-@router.post("/{declaration_id}/withdraw", responses=documented(NotFound, NotYours, *KEY_PROBLEMS))
+@router.post("/{declaration_id}/withdraw", responses=documented(NotFound, NotYours, DeclarationEnded, *KEY_PROBLEMS))
 def withdraw(
     declaration_id: str, caller: Declarer, logbook: LogbookDep, session: ReadSession, base_url: BaseUrl
 ) -> Declaration:

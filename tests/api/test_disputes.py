@@ -120,10 +120,13 @@ def test_one_that_is_upheld_ends_the_declaration_whatever_comes_after(service: S
     decide(service, other, "rejected")
     assert status_of(service, declared) == "quarantined"
     dispute(service, declared, service.party(), 409)
-    # Said again it is the same declaration; changed, it still counts for nothing.
+    # Said again it is the same declaration; its party can neither change nor withdraw it, to say it anew.
     assert service.declare(picture, artist, **PERMISSION)["id"] == declared["id"]
     url = f"/v1/declarations/{declared['id']}"
-    service.http.put(f"{url}/preferences", json={"preferences": {"search": "disallowed"}}, headers=artist)
+    changed = service.http.put(f"{url}/preferences", json={"preferences": {"search": "disallowed"}}, headers=artist)
+    withdrawn = service.http.post(f"{url}/withdraw", headers=artist)
+    assert [changed.status_code, withdrawn.status_code] == [409, 409]
+    assert status_of(service, declared) == "quarantined"
     assert answers(service, picture) == ("unknown", "unknown")
 
 
