@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -211,9 +212,10 @@ def _kept(prints: Fingerprints | None) -> dict[str, Any]:
 
 def read_label(session: Session, label_id: str, *, base_url: str) -> LabelRecord:
     """Return the public record of a label. Raises NotFound."""
-    found = session.execute(
-        select(LabelRow, TreeHead).join(TreeHead, first_head(LabelRow.idx)).where(col(LabelRow.id) == label_id)
-    ).one_or_none()
+    with closing(session):  # the answer is checked in a thread that may have to be waited for: not with a connection
+        found = session.execute(
+            select(LabelRow, TreeHead).join(TreeHead, first_head(LabelRow.idx)).where(col(LabelRow.id) == label_id)
+        ).one_or_none()
     if found is None:
         raise NotFound(f"There is no label {label_id[:80]!r}.")
     row, head = found

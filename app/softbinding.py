@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from sqlmodel import Session, col, or_, select
@@ -82,7 +83,8 @@ def manifest_store(session: Session, manifest_id: str, *, active_only: bool) -> 
 
 def _result(session: Session, found: Sequence[FoundLabel], most: int) -> QueryResult:
     """Best first; of equals, the one that was logged first."""
-    known = candidates(session, found) if found else []
+    with closing(session):  # the answer is checked in a thread that may have to be waited for: not with a connection
+        known = candidates(session, found) if found else []
     best = sorted(known, key=lambda one: (-one.found.score, one.index))[:most]
     return QueryResult(
         matches=[BindingMatch(manifestId=one.manifest_id, similarityScore=one.found.score) for one in best]
