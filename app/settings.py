@@ -63,7 +63,8 @@ class Settings(BaseSettings):
     log_key: Path | None = Field(None, description="The key that signs checkpoints; without it, one in DIR/log.")
     receipts_key: Path | None = Field(None, description="The key that signs receipts; without it, one in DIR/log.")
     high_water_mark: Path | None = Field(
-        None, description="The file that keeps the last published checkpoint, with a second one (.2) beside it; without it, in DIR/log."
+        None,
+        description="The file that keeps the last published checkpoint, a second one (.2) beside it; by default in DIR/log.",
     )
 
     witnesses: str | None = Field(
