@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     receipts_key: Path | None = Field(None, description="The key that signs receipts; without it, one in DIR/log.")
     high_water_mark: Path | None = Field(
         None,
-        description="The file that keeps the last published checkpoint, a second one (.2) beside it; by default in DIR/log.",
+        description="The file that keeps the last published checkpoint, a second (.2) beside it; else in DIR/log.",
     )
 
     witnesses: str | None = Field(
