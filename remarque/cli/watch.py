@@ -4,14 +4,16 @@ The folder is looked at again and again. A picture is taken once its size and ti
 can be read to its end. What was labelled is remembered in OUT, so that a new start does not label it twice.
 """
 
+from __future__ import annotations
+
 import json
 import os
+import queue
 import signal
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -97,7 +99,7 @@ class Watcher:
         self._trouble: str | None = None
         self.failed: set[Path] = set()
 
-    def step(self, stop: threading.Event) -> None:
+    def step(self, stop: Stop) -> None:
         """Look once, and label what is ready. Raises what a picture that comes later would meet too."""
         if self._clock() < self._paused_until:
             return
@@ -165,7 +167,7 @@ class Watcher:
         return str(path.relative_to(self._source))
 
 
-def run(source: Path, out: Path, label: Label, show: Callable[[dict[str, Any]], object], stop: threading.Event) -> int:
+def run(source: Path, out: Path, label: Label, show: Callable[[dict[str, Any]], object], stop: Stop) -> int:
     """Watch until ``stop`` is set; the exit code."""
     watcher = Watcher(source, out, label, show)
     while not stop.is_set():
@@ -187,10 +189,36 @@ def require_apart(source: Path, out: Path) -> None:
         raise typer.BadParameter("IN and OUT must lie apart, or labels would be labelled again", param_hint="OUT")
 
 
+class Stop:
+    """Set by the handler of a signal, and waited for. A threading.Event would wait for its own lock for ever, where the
+    signal comes while the same thread holds it; SimpleQueue.put is made for handlers.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._told: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Set it, and wake who waits."""
+        self._is_set = True
+        self._told.put(None)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is set, so long at most. Whether it is."""
+        if not self._is_set:
+            with suppress(queue.Empty):
+                self._told.get(timeout=seconds)
+        return self._is_set
+
+
 @contextmanager
-def until_interrupted() -> Iterator[threading.Event]:
+def until_interrupted() -> Iterator[Stop]:
     """An event that Ctrl-C or SIGTERM sets, so that a picture under way is finished; a second one interrupts."""
-    stop = threading.Event()
+    stop = Stop()
     before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
 
     def handle(number: int, frame: FrameType | None) -> None:
