@@ -270,3 +270,17 @@ def test_wrong_use_of_watching(run: Run, tmp_path: Path) -> None:
         assert (ran.code, ran.out) == (2, ""), out
     assert run("label", picture, tmp_path / "out", "--system", "Brush", "--watch").code == 2
     assert sorted(path.name for path in source.iterdir()) == ["a.png"]
+
+
+def test_a_signal_that_comes_while_it_waits_always_ends_it() -> None:
+    """Of many signals some come while the waiting thread is inside its own locks."""
+    program = (
+        "import os, signal, threading\n"
+        "from remarque.cli.watch import until_interrupted\n"
+        "for _ in range(300):\n"
+        "    with until_interrupted() as stop:\n"
+        "        threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()\n"
+        "        while not stop.wait(0.0001):\n"
+        "            pass\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
